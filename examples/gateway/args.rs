@@ -1,0 +1,180 @@
+//! The command line, by hand: every wrong value is named together with its flag.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::size;
+use crate::upstream::Upstream;
+
+pub(crate) enum Command {
+    Help,
+    Run(Box<Config>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) upstream: Upstream,
+    pub(crate) store: StoreKind,
+    pub(crate) mode: Mode,
+    pub(crate) entry_bytes_max: u64,
+    pub(crate) upstream_timeout: Duration,
+    pub(crate) admin: Option<SocketAddr>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum StoreKind {
+    Memory { bytes_max: u64 },
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Mode {
+    /// What the origin says explicitly, and never a Set-Cookie.
+    Safe,
+    /// Everything that RFC 9111 allows a shared cache.
+    Rfc,
+}
+
+/// What is wrong with the command line, in words for who typed it.
+#[derive(Debug)]
+pub(crate) struct Wrong(String);
+
+pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wrong> {
+    let mut given = match read(args)? {
+        Some(given) => given,
+        None => return Ok(Command::Help),
+    };
+    let config = Config {
+        listen: given.required("--listen", address)?,
+        upstream: given.required("--upstream", Upstream::parse)?,
+        store: given.or("--store", "memory:64MiB", store)?,
+        mode: given.or("--mode", "safe", mode)?,
+        entry_bytes_max: given.or("--entry-bytes-max", "1MiB", size::bytes)?,
+        upstream_timeout: given.or("--upstream-timeout", "30s", size::duration)?,
+        admin: given.optional("--admin", address)?,
+    };
+    Ok(Command::Run(Box::new(config)))
+}
+
+struct Given(BTreeMap<&'static str, String>);
+
+impl Given {
+    fn optional<T>(&mut self, flag: &str, read: Reader<T>) -> Result<Option<T>, Wrong> {
+        match self.0.remove(flag) {
+            None => Ok(None),
+            Some(value) => read(&value)
+                .map(Some)
+                .map_err(|expected| Wrong(format!("{flag}: {value:?} is wrong: {expected}"))),
+        }
+    }
+
+    fn or<T>(&mut self, flag: &'static str, value: &str, read: Reader<T>) -> Result<T, Wrong> {
+        self.0.entry(flag).or_insert_with(|| value.to_owned());
+        self.required(flag, read)
+    }
+
+    fn required<T>(&mut self, flag: &str, read: Reader<T>) -> Result<T, Wrong> {
+        self.optional(flag, read)?.ok_or_else(|| Wrong(format!("{flag} is required")))
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Reads a value, or says what it should have been.
+type Reader<T> = fn(&str) -> Result<T, String>;
+
+/// Splits the arguments into flags and values; `None` when help is wanted.
+fn read(args: impl Iterator<Item = OsString>) -> Result<Option<Given>, Wrong> {
+    let mut given = BTreeMap::new();
+    let mut args = args.map(|arg| {
+        arg.into_string().map_err(|arg| Wrong(format!("{} is not UTF-8", arg.display())))
+    });
+    while let Some(arg) = args.next().transpose()? {
+        if arg == "--help" || arg == "-h" {
+            return Ok(None);
+        }
+        let (name, inline) = match arg.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (arg.as_str(), None),
+        };
+        let Some(flag) = FLAGS.into_iter().find(|flag| *flag == name) else {
+            return Err(Wrong(match name.starts_with('-') {
+                true => format!("{name} is no flag of this program"),
+                false => {
+                    format!("{arg:?} is not expected: every argument is a flag with its value")
+                }
+            }));
+        };
+        let value = match inline {
+            Some(value) => Some(value),
+            None => args.next().transpose()?.filter(|value| !value.starts_with("--")),
+        };
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            return Err(Wrong(format!("{flag} needs a value")));
+        };
+        if given.insert(flag, value).is_some() {
+            return Err(Wrong(format!("{flag} is given twice")));
+        }
+    }
+    Ok(Some(Given(given)))
+}
+
+fn address(value: &str) -> Result<SocketAddr, String> {
+    value.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080".into())
+}
+
+fn store(value: &str) -> Result<StoreKind, String> {
+    match value.split_once(':') {
+        Some(("memory", bytes)) => Ok(StoreKind::Memory { bytes_max: size::bytes(bytes)? }),
+        _ => Err("expected memory:SIZE, such as memory:64MiB".into()),
+    }
+}
+
+fn mode(value: &str) -> Result<Mode, String> {
+    match value {
+        "safe" => Ok(Mode::Safe),
+        "rfc" => Ok(Mode::Rfc),
+        _ => Err("expected safe or rfc".into()),
+    }
+}
+
+const FLAGS: [&str; 7] = [
+    "--listen",
+    "--upstream",
+    "--store",
+    "--mode",
+    "--entry-bytes-max",
+    "--upstream-timeout",
+    "--admin",
+];
+
+pub(crate) const HELP: &str = "\
+A caching reverse proxy in front of one upstream.
+
+Usage: gateway --listen ADDRESS:PORT --upstream http://HOST[:PORT][/BASE] [FLAGS]
+
+  --listen ADDRESS:PORT        where to serve, HTTP/1.1 and HTTP/2 without TLS (port 0: any free one)
+  --upstream URL               where to forward to, over HTTP/1.1; a path in it goes before every request's
+  --store memory:SIZE          where responses are stored, and how much of it [memory:64MiB]
+  --mode safe|rfc              safe: only what the upstream allows explicitly, and no Set-Cookie
+                               rfc: everything that RFC 9111 allows a shared cache (heuristic freshness,
+                               Set-Cookie with explicit freshness, stale when disconnected) [safe]
+  --entry-bytes-max SIZE       a response with a larger body passes through and is not stored; never more than
+                               an eighth of the store [1MiB]
+  --upstream-timeout TIME      how long the upstream may take to the head of its response, counted from
+                               the last byte of the request that was passed on [30s]
+  --admin ADDRESS:PORT         GET /healthz and GET /stats, kept apart from what is served
+  --help
+
+SIZE is in bytes, or with a unit: KiB, MiB, GiB. TIME has a unit: ms, s, m. --flag=VALUE works as well.
+An upstream that cannot be reached is 502, a slow one 504, unless the cache may answer with a stale response.
+SIGINT or SIGTERM: no new connection, 10 seconds for the requests in flight, exit 0; a second one ends it at once.
+Exit status: 0, 1 when it cannot serve, 2 for a wrong command line.
+";

@@ -1,0 +1,156 @@
+//! A caching reverse proxy: one upstream, one shared cache in front of it.
+//!
+//! ```text
+//! cargo run --release --example gateway -- --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000
+//! ```
+//!
+//! A request passes three services, outermost first:
+//!
+//! 1. [`front`] removes what belongs to the client's connection, and turns the errors that come back from further
+//!    in into 502 and 504;
+//! 2. the cache, which answers what it may and sees those errors before that, so that it can serve a stale response
+//!    where the rules allow one;
+//! 3. [`proxy`], which forwards to the upstream and streams both ways.
+//!
+//! Method, path, query, fields, status and trailers pass as they are. What does not:
+//!
+//! - CONNECT is answered 405: this is a gateway to one upstream, not a tunnel to anywhere.
+//! - An interim response (1xx) reaches HTTP/1.1 clients only: hyper's server cannot send one of the application's,
+//!   [`interim`] does it for one request at a time. 100 is hyper's own, to either side.
+//! - `Upgrade: h2c` is not passed on (RFC 9113 §3.1 withdrew it): its tunnel would carry requests past the cache.
+//! - An upgraded connection ends with the program; shutdown waits for requests, not for tunnels.
+//!
+//! `RUST_LOG=tower_keep=debug` with `--features tracing` shows why a response was stored or not.
+
+mod admin;
+mod args;
+mod fields;
+mod front;
+mod interim;
+mod proxy;
+mod server;
+mod signals;
+mod size;
+mod upstream;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use args::{Command, Config, Mode, StoreKind};
+use proxy::Proxy;
+use signals::Signals;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tower::Layer as _;
+use tower_keep::cache::{CacheLayer, CachePolicy};
+use tower_keep::store::MemoryStore;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let config = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Run(config)) => config,
+        Ok(Command::Help) => {
+            say(args::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            complain(&format!("{wrong}\nTry --help."));
+            return ExitCode::from(2);
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("cannot start: {error}")),
+    };
+    let code = match runtime.block_on(run(*config)) {
+        Ok(code) => code,
+        Err(message) => failed(&message),
+    };
+    // Waits for nothing: a name look-up that hangs must not hold up the exit.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(config: Config) -> Result<ExitCode, String> {
+    let mut signals = Signals::new().map_err(|error| format!("cannot catch signals: {error}"))?;
+    let public = bind("--listen", config.listen).await?;
+    let admin = match config.admin {
+        Some(address) => Some(bind("--admin", address).await?),
+        None => None,
+    };
+
+    let StoreKind::Memory { bytes_max } = config.store;
+    let entry_bytes_max = config.entry_bytes_max.saturating_add(FIELDS_ALLOWANCE);
+    let store = MemoryStore::with_bytes_max(bytes_max).entry_bytes_max(entry_bytes_max);
+    let cache = CacheLayer::new(store.clone())
+        .policy(match config.mode {
+            Mode::Safe => CachePolicy::shared(),
+            Mode::Rfc => CachePolicy::rfc9111(),
+        })
+        .body_bytes_max(config.entry_bytes_max)
+        .cache_status(NAME);
+    let handle = cache.handle();
+    let service = cache.layer(Proxy::new(config.upstream, config.upstream_timeout));
+
+    say(&format!("listening on http://{}", address_of(&public)?));
+    if let Some(listener) = admin {
+        say(&format!("admin on http://{}", address_of(&listener)?));
+        // Never told to stop: it shows what goes on until the process ends.
+        tokio::spawn(admin::serve(listener, handle, store));
+    }
+
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut serving = tokio::spawn(server::serve(public, service, async {
+        let _ = stopped.await;
+    }));
+    signals.next().await;
+    let _ = stop.send(());
+    tokio::select! {
+        _ = &mut serving => Ok(ExitCode::SUCCESS),
+        () = tokio::time::sleep(DRAIN_MAX) => {
+            complain("stopped with requests still in flight");
+            Ok(ExitCode::SUCCESS)
+        }
+        () = signals.next() => Err("stopped at once, by a second signal".into()),
+    }
+}
+
+async fn bind(flag: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("{flag}: cannot listen on {address}: {error}"))
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
+    listener.local_addr().map_err(|error| error.to_string())
+}
+
+// `println!` and `eprintln!` panic when nobody reads; a gateway outlives its terminal.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}", line.trim_end()).and_then(|()| out.flush());
+}
+
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{NAME}: {message}");
+}
+
+fn failed(message: &str) -> ExitCode {
+    complain(message);
+    ExitCode::FAILURE
+}
+
+/// In Cache-Status (RFC 9211 §2), in Via and before every message.
+const NAME: &str = "gateway";
+
+/// How long requests in flight may go on after the first signal.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// What the store counts of an entry besides its body.
+const FIELDS_ALLOWANCE: u64 = 64 << 10;

@@ -1,0 +1,53 @@
+//! What only axum users need: the target as it arrived, and hints as response parts.
+
+use axum::extract::OriginalUri;
+use axum_core::response::{IntoResponseParts, ResponseParts};
+use http::header;
+use std::convert::Infallible;
+
+use crate::cache::{CacheControl, CacheHint, KeyParts};
+use crate::head::RequestHead;
+
+/// The key function for routers that are nested: the target as it arrived, not what
+/// [`Router::nest`](axum::Router::nest) left of it.
+///
+/// Two nested routers that share one cache need it (or a
+/// [`scope`](crate::cache::CacheLayer::scope) each): to both, `/a/users` and `/b/users` look like `/users`.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_keep::cache::CacheLayer;
+/// use tower_keep::store::MemoryStore;
+///
+/// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).key(tower_keep::axum::target);
+/// let users = |name: &'static str| Router::new().route("/users", get(move || async move { name })).layer(cache.clone());
+/// let app: Router = Router::new().nest("/a", users("a")).nest("/b", users("b"));
+/// # let _ = app;
+/// ```
+pub fn target(head: RequestHead<'_>) -> KeyParts<'_> {
+    let parts = KeyParts::from(head);
+    match head.extensions.get::<OriginalUri>() {
+        Some(OriginalUri(uri)) => {
+            parts.target(uri.path_and_query().map_or("", |target| target.as_str()))
+        }
+        None => parts,
+    }
+}
+
+impl IntoResponseParts for CacheHint {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.extensions_mut().insert(self);
+        Ok(parts)
+    }
+}
+
+impl IntoResponseParts for CacheControl {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.headers_mut().insert(header::CACHE_CONTROL, self.to_value());
+        Ok(parts)
+    }
+}

@@ -1,0 +1,148 @@
+//! The responses that a cache returns: stored ones, refusals, and the inner service's own on their way
+//! into the store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+use http_body::Body;
+
+use crate::cache::body::CacheBody;
+use crate::cache::core::Core;
+use crate::cache::entry::{EntryMeta, StoredResponse};
+use crate::cache::filing::Began;
+use crate::cache::fill::{Fill, Sink};
+use crate::cache::finish::Finish;
+use crate::cache::flow::{Filing, Relay, Serving};
+use crate::cache::layer::Config;
+use crate::cache::outcome::{CacheOutcome, Forward};
+use crate::cache::spawn::finish_soon;
+use crate::clock::Clock;
+use crate::rules::present::{Content, present};
+use crate::rules::reason::Reason;
+use crate::rules::request::Demand;
+use crate::store::Store;
+
+/// A stored response, as this client gets it.
+pub(crate) fn served<B: Body, St: Store, C: Clock>(
+    core: &Core<St, C>,
+    serving: Serving,
+    request: &HeaderMap,
+    demand: &Demand,
+    finish: &Finish,
+) -> Response<CacheBody<B>> {
+    let Serving { stored, age, outcome } = serving;
+    match (outcome.forward(), outcome.reason()) {
+        (None, _) => core.stats.hit(),
+        (Some(_), Some(Reason::StaleIfError)) => core.stats.served_stale(),
+        (Some(_), _) => core.stats.revalidated(),
+    }
+    let presented = present(&stored, request, demand.is_head, age, core.clock.now().wall);
+    let body = match presented.content {
+        Content::Whole => CacheBody::ready(stored.body, stored.trailers.as_deref().cloned()),
+        Content::Part(range) => CacheBody::ready(stored.body.slice(range), None),
+        Content::Empty => CacheBody::ready(Bytes::new(), None),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = presented.status;
+    *response.headers_mut() = presented.headers;
+    finish.clone().with(outcome).apply(response)
+}
+
+/// RFC 9111 §5.2.1.7: nothing fit to use is stored, and the client wants nothing else.
+pub(crate) fn refused<B: Body, St, C>(
+    core: &Core<St, C>,
+    outcome: CacheOutcome,
+    finish: &Finish,
+) -> Response<CacheBody<B>> {
+    core.stats.refused();
+    let mut response = Response::new(CacheBody::ready(Bytes::new(), None));
+    *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    finish.clone().with(outcome).apply(response)
+}
+
+/// The inner response, gathered on its way if it is to be stored.
+pub(crate) fn relayed<B: Body, St: Store, C: Clock>(
+    core: &Arc<Core<St, C>>,
+    config: &Config,
+    finish: &Finish,
+    relay: Relay,
+    response: Response<B>,
+    began: Began,
+) -> Response<CacheBody<B>> {
+    let Relay { mut outcome, filing } = relay;
+    if outcome.forward() != Some(Forward::Method) {
+        core.stats.miss();
+    }
+    let fill = filing.and_then(|(meta, filing)| match room(core, config, &response) {
+        Ok(length) => {
+            let sink = Filling { core: core.clone(), meta, filing, began };
+            let awaits_trailers = response.headers().contains_key(header::TRAILER);
+            Some(Fill::new(length, body_bytes_max(core, config), awaits_trailers, Box::new(sink)))
+        }
+        Err(reason) => {
+            outcome = outcome.not_stored(reason);
+            None
+        }
+    });
+    if fill.is_none() {
+        core.not_stored(outcome.reason());
+    }
+    let response = response.map(|body| match fill {
+        Some(fill) => CacheBody::filling(body, fill),
+        None => CacheBody::passing(body),
+    });
+    finish.clone().with(outcome).apply(response)
+}
+
+/// The Content-Length, where there is one; or why the body cannot be stored, which is known from its head.
+fn room<B: Body, St: Store, C>(
+    core: &Core<St, C>,
+    config: &Config,
+    response: &Response<B>,
+) -> Result<Option<u64>, Reason> {
+    let mut lines = response.headers().get_all(header::CONTENT_LENGTH).iter();
+    let length = match (lines.next(), lines.next()) {
+        (None, _) => None,
+        // RFC 9110 §8.6: a length that is no number, or several, is a framing error.
+        (Some(line), None) => {
+            Some(line.to_str().ok().and_then(|line| line.parse().ok()).ok_or(Reason::Length)?)
+        }
+        (Some(_), Some(_)) => return Err(Reason::Length),
+    };
+    let least = length.unwrap_or_else(|| response.body().size_hint().lower());
+    if least > body_bytes_max(core, config) { Err(Reason::TooLarge) } else { Ok(length) }
+}
+
+fn body_bytes_max<St: Store, C>(core: &Core<St, C>, config: &Config) -> u64 {
+    config.body_bytes_max.min(core.store.entry_bytes_max())
+}
+
+/// What becomes of a body once it is whole.
+struct Filling<St, C> {
+    core: Arc<Core<St, C>>,
+    meta: Box<EntryMeta>,
+    filing: Filing,
+    began: Began,
+}
+
+impl<St: Store, C: Clock> Sink for Filling<St, C> {
+    fn complete(self: Box<Self>, body: Bytes, trailers: Option<HeaderMap>) {
+        let Self { core, mut meta, filing, began } = *self;
+        if meta.status != StatusCode::NO_CONTENT {
+            // RFC 9110 §8.6: from the stored body, whatever the inner service said.
+            meta.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        let response =
+            StoredResponse { meta: Arc::from(meta), body, trailers: trailers.map(Arc::new) };
+        finish_soon(async move {
+            let _ = core.file(&filing, response, began).await;
+        });
+    }
+
+    fn abandon(self: Box<Self>, reason: Reason) {
+        self.core.not_stored(Some(reason));
+    }
+}

@@ -1,0 +1,206 @@
+//! The body of every response that a cache returns.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::BoxError;
+use crate::cache::fill::Fill;
+use crate::rules::reason::Reason;
+
+pin_project! {
+    /// A body from the store, or the inner service's own, which may be stored while it passes.
+    ///
+    /// No frame is held back for the store's sake. It is `Send` where `B` is, and never needs `B: Sync`.
+    pub struct CacheBody<B: Body> {
+        #[pin]
+        inner: Inner<B>,
+    }
+}
+
+pin_project! {
+    #[project = InnerProj]
+    enum Inner<B: Body> {
+        /// Bytes that are all there.
+        Ready { data: Bytes, trailers: Option<HeaderMap> },
+        /// The inner service's body.
+        Passing {
+            #[pin]
+            body: B,
+            fill: Option<Box<Fill>>,
+            // Read ahead, to learn whether the frame before it was the last.
+            ahead: Option<Ahead<B>>,
+        },
+    }
+}
+
+type Ahead<B> = Option<Result<Frame<Bytes>, <B as Body>::Error>>;
+
+impl<B: Body> CacheBody<B> {
+    pub(crate) fn ready(data: Bytes, trailers: Option<HeaderMap>) -> Self {
+        Self { inner: Inner::Ready { data, trailers } }
+    }
+
+    pub(crate) fn passing(body: B) -> Self {
+        Self { inner: Inner::Passing { body, fill: None, ahead: None } }
+    }
+
+    pub(crate) fn filling(body: B, fill: Fill) -> Self {
+        let mut fill = Some(Box::new(fill));
+        if body.is_end_stream() {
+            // Servers need not poll a body that says it is at its end.
+            settle(&mut fill, None);
+        }
+        Self { inner: Inner::Passing { body, fill, ahead: None } }
+    }
+}
+
+impl<B> Body for CacheBody<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.project().inner.project() {
+            InnerProj::Ready { data, trailers } => Poll::Ready(if data.has_remaining() {
+                Some(Ok(Frame::data(std::mem::take(data))))
+            } else {
+                trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+            }),
+            InnerProj::Passing { mut body, fill, ahead } => {
+                let frame = match ahead.take() {
+                    Some(frame) => frame,
+                    None => ready!(poll_owned(body.as_mut(), cx)),
+                };
+                note(fill, &frame);
+                if fill.as_ref().is_some_and(|fill| fill.is_at_length()) {
+                    // HTTP/1.1 servers drop a body at its Content-Length, so whether it ends there has to
+                    // be found out now. The frame in hand is not held back for it.
+                    if body.is_end_stream() {
+                        settle(fill, None);
+                    } else if let Poll::Ready(next) = poll_owned(body.as_mut(), cx) {
+                        note(fill, &next);
+                        *ahead = Some(next);
+                    }
+                } else if body.is_end_stream() {
+                    settle(fill, None);
+                }
+                Poll::Ready(
+                    frame.map(|frame| frame.map_err(|error| BodyError::Inner(error.into()))),
+                )
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Ready { data, trailers } => data.is_empty() && trailers.is_none(),
+            Inner::Passing { body, ahead, .. } => match ahead {
+                Some(frame) => frame.is_none(),
+                None => body.is_end_stream(),
+            },
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            // An exact size would make HTTP/1.1 servers send a length, which leaves no room for trailers.
+            Inner::Ready { data, trailers: Some(_) } => {
+                let mut hint = SizeHint::new();
+                hint.set_lower(data.len() as u64);
+                hint
+            }
+            Inner::Ready { data, trailers: None } => SizeHint::with_exact(data.len() as u64),
+            Inner::Passing { body, ahead, .. } => match ahead {
+                Some(Some(Ok(_))) => SizeHint::new(),
+                _ => body.size_hint(),
+            },
+        }
+    }
+}
+
+impl<B: Body> fmt::Debug for CacheBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.inner {
+            Inner::Ready { .. } => "ready",
+            Inner::Passing { fill: None, .. } => "passing",
+            Inner::Passing { fill: Some(_), .. } => "passing and being stored",
+        };
+        write!(f, "CacheBody({state})")
+    }
+}
+
+/// Why a body did not come to its end.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The inner service's body failed; its own error.
+    Inner(BoxError),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inner(_) => f.write_str("the body of the response failed"),
+        }
+    }
+}
+
+impl Error for BodyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Inner(error) => Some(&**error),
+        }
+    }
+}
+
+fn poll_owned<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Ahead<B>> {
+    body.poll_frame(cx).map(|frame| {
+        frame.map(|frame| {
+            frame.map(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+        })
+    })
+}
+
+/// Lets the fill see a frame, the end or an error, before the client does.
+fn note<E>(fill: &mut Option<Box<Fill>>, frame: &Option<Result<Frame<Bytes>, E>>) {
+    let Some(filling) = fill.as_mut() else { return };
+    match frame {
+        None => settle(fill, None),
+        Some(Err(_)) => abandon(fill, Reason::BodyError),
+        Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
+            (Some(data), _) => {
+                if let Err(reason) = filling.push(data) {
+                    abandon(fill, reason);
+                }
+            }
+            // Trailers are the last frame there is.
+            (None, Some(trailers)) => settle(fill, Some(trailers.clone())),
+            (None, None) => {}
+        },
+    }
+}
+
+fn settle(fill: &mut Option<Box<Fill>>, trailers: Option<HeaderMap>) {
+    if let Some(fill) = fill.take() {
+        fill.finish(trailers);
+    }
+}
+
+fn abandon(fill: &mut Option<Box<Fill>>, reason: Reason) {
+    if let Some(fill) = fill.take() {
+        fill.abandon(reason);
+    }
+}

@@ -1,0 +1,123 @@
+//! Carries out the commands of a transaction: asks the store, calls the inner service, answers.
+
+use std::sync::Arc;
+
+use http::{Request, Response, request};
+use http_body::Body;
+use tower::ServiceExt as _;
+use tower_service::Service;
+
+use crate::cache::answer::{refused, relayed, served};
+use crate::cache::body::CacheBody;
+use crate::cache::core::Core;
+use crate::cache::finish::Finish;
+use crate::cache::flow::{Command, Inward, Transaction};
+use crate::cache::key::Place;
+use crate::cache::layer::Config;
+use crate::cache::spawn::finish_soon;
+use crate::clock::Clock;
+use crate::head::ResponseHead;
+use crate::rules::freshness::Exchange;
+use crate::rules::reason::Reason;
+use crate::rules::request::{Demand, RequestFacts};
+use crate::rules::validate::clear_conditions;
+use crate::store::Store;
+
+/// One request on its way: what it needs beside the inner service.
+pub(crate) struct Driver<St, C> {
+    pub(crate) core: Arc<Core<St, C>>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) place: Place,
+    pub(crate) demand: Demand,
+    pub(crate) transaction: Transaction,
+    pub(crate) finish: Finish,
+}
+
+impl<St: Store, C: Clock> Driver<St, C> {
+    pub(crate) async fn drive<S, ReqBody, B>(
+        self,
+        inner: S,
+        request: Request<ReqBody>,
+        mut command: Command,
+    ) -> Result<Response<CacheBody<B>>, S::Error>
+    where
+        S: Service<Request<ReqBody>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        ReqBody: Body + Default + Send + 'static,
+        B: Body + Send + 'static,
+    {
+        let Self { core, config, place, demand, mut transaction, finish } = self;
+        let (core, finish) = (&core, &finish);
+        let deadline = config.store_deadline;
+        let (parts, body) = request.into_parts();
+        let mut body = Some(body);
+        let facts = RequestFacts { demand, headers: parts.headers.clone(), spread: core.spread() };
+        let mut answer = None;
+        // Until the inner service is called; then from there on.
+        let mut began = core.begin(&place, deadline);
+        loop {
+            command = match command {
+                Command::Get(key) => match core.asked(deadline, core.store.get(&key)).await {
+                    Ok(entry) => transaction.found(&facts.headers, entry, core.clock.now()),
+                    Err(_) => transaction.lost(),
+                },
+                Command::Call(inward) => {
+                    let request = sent_inwards(&parts, body.take().unwrap_or_default(), &inward);
+                    began = core.begin(&place, deadline);
+                    let request_time = core.clock.now();
+                    let came = inner.clone().oneshot(request).await;
+                    let at = Exchange { request_time, response_time: core.clock.now() };
+                    let command = match &came {
+                        Ok(response) => {
+                            transaction.answered(&facts, ResponseHead::from(response), at)
+                        }
+                        Err(_) => transaction.failed(at.response_time),
+                    };
+                    answer = Some(came);
+                    command
+                }
+                Command::Serve(serving) => {
+                    return Ok(served(core, serving, &facts.headers, &facts.demand, finish));
+                }
+                Command::Freshen(serving, filing) => {
+                    let (core, stored) = (core.clone(), serving.stored.clone());
+                    finish_soon(async move {
+                        let _ = core.file(&filing, stored, began).await;
+                    });
+                    Command::Serve(*serving)
+                }
+                Command::Drop(mut relay) => {
+                    if core.invalidate(&place, deadline).await.is_err() {
+                        relay.outcome = relay.outcome.because(Some(Reason::InvalidationFailed));
+                    }
+                    Command::Relay(relay)
+                }
+                Command::Refuse(outcome) => return Ok(refused(core, outcome, finish)),
+                Command::Relay(relay) => match answer.take() {
+                    Some(answer) => {
+                        return answer
+                            .map(|response| relayed(core, &config, finish, relay, response, began));
+                    }
+                    // Not reached: the machine relays what was answered, and nothing twice.
+                    None => Command::Call(Inward::AsItCame),
+                },
+            }
+        }
+    }
+}
+
+/// The request as it goes to the inner service.
+fn sent_inwards<ReqBody>(
+    parts: &request::Parts,
+    body: ReqBody,
+    inward: &Inward,
+) -> Request<ReqBody> {
+    let mut parts = parts.clone();
+    match inward {
+        Inward::AsItCame => {}
+        Inward::Conditional(conditional) => conditional.apply(&mut parts.headers),
+        Inward::Unconditional => clear_conditions(&mut parts.headers),
+    }
+    Request::from_parts(parts, body)
+}

@@ -1,0 +1,62 @@
+//! What every response gets on its way out: the outcome, and a member of Cache-Status.
+
+use std::sync::Arc;
+
+use http::{HeaderName, Response};
+
+use crate::cache::hint::PolicyHint;
+use crate::cache::layer::Config;
+use crate::cache::outcome::CacheOutcome;
+use crate::fields::cache_status::CacheName;
+use crate::head::RequestHead;
+use crate::rules::policy::CachePolicy;
+
+#[derive(Clone)]
+pub(crate) struct Finish {
+    name: Option<CacheName>,
+    /// The target, where Cache-Status is to show it.
+    key: Option<Arc<str>>,
+    outcome: Option<CacheOutcome>,
+    policy: Option<PolicyHint>,
+}
+
+impl Finish {
+    pub(crate) fn new(config: &Config, request: RequestHead<'_>) -> Self {
+        let key = config.status_key.then(|| {
+            let (scheme, authority, target) =
+                (config.key)(request).base(&config.scheme).unwrap_or_default();
+            format!("{scheme}://{authority}{target}").into()
+        });
+        Self { name: config.status_name.clone(), key, outcome: None, policy: None }
+    }
+
+    pub(crate) fn with(mut self, outcome: CacheOutcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// A clone of the same layer further out decides; it is told this route's policy, and only it speaks
+    /// in Cache-Status.
+    pub(crate) fn nested(self, outcome: CacheOutcome, policy: &CachePolicy) -> Self {
+        Self { name: None, policy: Some(PolicyHint(policy.clone())), ..self.with(outcome) }
+    }
+
+    pub(crate) fn apply<B>(&self, mut response: Response<B>) -> Response<B> {
+        if let Some(policy) = &self.policy {
+            if response.extensions().get::<PolicyHint>().is_none() {
+                response.extensions_mut().insert(policy.clone());
+            }
+        }
+        let Some(outcome) = self.outcome else { return response };
+        if let Some(name) = &self.name {
+            // RFC 9211 §2: each cache appends, the one closest to the client last.
+            response
+                .headers_mut()
+                .append(CACHE_STATUS, outcome.cache_status(name, self.key.as_deref()));
+        }
+        response.extensions_mut().insert(outcome);
+        response
+    }
+}
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");

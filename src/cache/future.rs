@@ -1,0 +1,96 @@
+//! The future of a response.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower::util::Oneshot;
+use tower_service::Service;
+
+use crate::cache::body::CacheBody;
+use crate::cache::finish::Finish;
+
+pin_project! {
+    /// The future of [`Cache`](crate::cache::Cache). A hit from a store in this process is ready at once,
+    /// and what the cache has no part in is the inner future; neither is boxed.
+    pub struct ResponseFuture<S, ReqBody, B>
+    where
+        S: Service<Request<ReqBody>>,
+        B: Body,
+    {
+        #[pin]
+        state: State<S, ReqBody, B>,
+    }
+}
+
+type Driven<B, E> = Pin<Box<dyn Future<Output = Result<Response<CacheBody<B>>, E>> + Send>>;
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, ReqBody, B>
+    where
+        S: Service<Request<ReqBody>>,
+        B: Body,
+    {
+        Ready { response: Option<Response<CacheBody<B>>> },
+        Direct { #[pin] inner: Oneshot<S, Request<ReqBody>>, finish: Finish },
+        Driven { driven: Driven<B, S::Error> },
+    }
+}
+
+impl<S, ReqBody, B> ResponseFuture<S, ReqBody, B>
+where
+    S: Service<Request<ReqBody>>,
+    B: Body,
+{
+    pub(crate) fn ready(response: Response<CacheBody<B>>) -> Self {
+        Self { state: State::Ready { response: Some(response) } }
+    }
+
+    pub(crate) fn direct(inner: S, request: Request<ReqBody>, finish: Finish) -> Self {
+        Self { state: State::Direct { inner: Oneshot::new(inner, request), finish } }
+    }
+
+    pub(crate) fn driven(
+        driven: impl Future<Output = Result<Response<CacheBody<B>>, S::Error>> + Send + 'static,
+    ) -> Self {
+        Self { state: State::Driven { driven: Box::pin(driven) } }
+    }
+}
+
+impl<S, ReqBody, B> Future for ResponseFuture<S, ReqBody, B>
+where
+    S: Service<Request<ReqBody>, Response = Response<B>>,
+    B: Body,
+{
+    type Output = Result<Response<CacheBody<B>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Ready { response } => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                // Polled again after it was done.
+                None => Poll::Pending,
+            },
+            StateProj::Direct { inner, finish } => {
+                let response = ready!(inner.poll(cx))?;
+                Poll::Ready(Ok(finish.apply(response.map(CacheBody::passing))))
+            }
+            StateProj::Driven { driven } => driven.as_mut().poll(cx),
+        }
+    }
+}
+
+impl<S, ReqBody, B> fmt::Debug for ResponseFuture<S, ReqBody, B>
+where
+    S: Service<Request<ReqBody>>,
+    B: Body,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture(..)")
+    }
+}

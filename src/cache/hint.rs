@@ -1,0 +1,77 @@
+//! What a handler tells the cache in front of it, beside the fields that clients see.
+
+use std::time::Duration;
+
+use crate::rules::policy::CachePolicy;
+
+/// A handler's word to the cache in front of it: attach it to the response's extensions. Clients do not
+/// see it.
+///
+/// It counts before targeted fields and Cache-Control, but loosens neither `no-store` nor `private`.
+/// With the `axum` feature it is a response part: `(CacheHint::fresh_for(..), Json(..))`.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_keep::cache::CacheHint;
+///
+/// let mut response = http::Response::new("hello");
+/// response.extensions_mut().insert(CacheHint::fresh_for(Duration::from_secs(60)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheHint {
+    pub(crate) fresh_for: Option<Duration>,
+    pub(crate) while_revalidate: Option<Duration>,
+    pub(crate) if_error: Option<Duration>,
+    pub(crate) public: bool,
+    pub(crate) no_store: bool,
+}
+
+impl CacheHint {
+    /// The response is fresh for so long. This is explicit freshness, as `s-maxage` would be, but does not
+    /// by itself let an answer to a request with Authorization be shared: see [`CacheHint::public`].
+    pub const fn fresh_for(freshness: Duration) -> Self {
+        Self {
+            fresh_for: Some(freshness),
+            while_revalidate: None,
+            if_error: None,
+            public: false,
+            no_store: false,
+        }
+    }
+
+    /// The response is not stored.
+    pub const fn no_store() -> Self {
+        Self {
+            fresh_for: None,
+            while_revalidate: None,
+            if_error: None,
+            public: false,
+            no_store: true,
+        }
+    }
+
+    /// The answer is the same for everybody, even where the request carried credentials (RFC 9111 §3.5).
+    #[must_use]
+    pub const fn public(mut self) -> Self {
+        self.public = true;
+        self
+    }
+
+    /// It may be served for so long past its freshness while it is validated (RFC 5861 §3).
+    #[must_use]
+    pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
+        self.while_revalidate = Some(window);
+        self
+    }
+
+    /// It may be served for so long past its freshness when the service fails (RFC 5861 §4).
+    #[must_use]
+    pub const fn stale_if_error(mut self, window: Duration) -> Self {
+        self.if_error = Some(window);
+        self
+    }
+}
+
+/// The policy of a clone of the same layer further in: it knows the route, the outer one holds the store.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyHint(pub(crate) CachePolicy);

@@ -1,0 +1,217 @@
+//! The layer: its configuration, and nothing that changes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::uri::Scheme;
+use tower_layer::Layer;
+
+use crate::cache::core::Core;
+use crate::cache::handle::CacheHandle;
+use crate::cache::key::KeyParts;
+use crate::cache::partition::Partition;
+use crate::cache::service::Cache;
+use crate::clock::{Clock, SystemClock};
+use crate::fields::cache_status::CacheName;
+use crate::head::RequestHead;
+use crate::rules::policy::{CachePolicy, Class};
+use crate::store::Store;
+
+/// A shared HTTP cache (RFC 9111) in front of the service that it wraps.
+///
+/// Clones share the store and all counts, whatever else is set on them: give each route its policy with a
+/// clone.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_keep::cache::{CacheControl, CacheLayer};
+/// use tower_keep::store::MemoryStore;
+/// use std::time::Duration;
+///
+/// async fn price() -> ([(http::HeaderName, http::HeaderValue); 1], &'static str) {
+///     let fresh = CacheControl::public().max_age(Duration::from_secs(1));
+///     ([(http::header::CACHE_CONTROL, fresh.to_value())], "42")
+/// }
+///
+/// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20));
+/// let app: Router = Router::new().route("/price", get(price)).layer(cache);
+/// # let _ = app;
+/// ```
+pub struct CacheLayer<St, C = SystemClock> {
+    core: Arc<Core<St, C>>,
+    config: Arc<Config>,
+}
+
+type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> KeyParts<'a> + Send + Sync;
+
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) policy: Arc<CachePolicy>,
+    pub(crate) key: Arc<KeyFn>,
+    pub(crate) scope: Arc<str>,
+    pub(crate) scheme: Scheme,
+    pub(crate) hosts: Option<Arc<[String]>>,
+    pub(crate) partition: Option<Partition>,
+    pub(crate) status_name: Option<CacheName>,
+    pub(crate) status_key: bool,
+    pub(crate) body_bytes_max: u64,
+    pub(crate) store_deadline: Duration,
+}
+
+impl<St: Store> CacheLayer<St> {
+    /// A cache that keeps what it stores there, with the policy [`CachePolicy::shared`].
+    pub fn new(store: St) -> Self {
+        Self::with_clock(store, SystemClock::new())
+    }
+}
+
+impl<St: Store, C: Clock> CacheLayer<St, C> {
+    /// A cache that asks another clock than the system's, for tests.
+    pub fn with_clock(store: St, clock: C) -> Self {
+        let config = Config {
+            policy: Arc::new(CachePolicy::shared()),
+            key: Arc::new(|head: RequestHead<'_>| KeyParts::from(head)),
+            scope: "".into(),
+            scheme: Scheme::HTTP,
+            hosts: None,
+            partition: None,
+            status_name: Some(CacheName::new("tower-keep")),
+            status_key: false,
+            body_bytes_max: 1 << 20,
+            store_deadline: Duration::from_millis(50),
+        };
+        Self { core: Arc::new(Core::new(store, clock)), config: Arc::new(config) }
+    }
+
+    /// What may be stored and reused.
+    #[must_use]
+    pub fn policy(self, policy: CachePolicy) -> Self {
+        // Whose cache it is depends on its partition, not on the policy.
+        self.set(|config| {
+            config.policy = Arc::new(CachePolicy { class: config.policy.class, ..policy })
+        })
+    }
+
+    /// What the key of a request is made of. By default its scheme, authority, path and query as the
+    /// service sees them. **Inside [`axum::Router::nest`] that is not what arrived**: there, use
+    /// `tower_keep::axum::target` or a [`scope`](Self::scope) for each nested router.
+    ///
+    /// [`axum::Router::nest`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.nest
+    #[must_use]
+    pub fn key(
+        self,
+        key: impl for<'a> Fn(RequestHead<'a>) -> KeyParts<'a> + Send + Sync + 'static,
+    ) -> Self {
+        self.set(|config| config.key = Arc::new(key))
+    }
+
+    /// Keeps what this clone stores apart from that of other scopes.
+    #[must_use]
+    pub fn scope(self, scope: impl AsRef<str>) -> Self {
+        self.set(|config| config.scope = scope.as_ref().into())
+    }
+
+    /// The scheme of requests whose URI has none, as most have not. By default `http`.
+    #[must_use]
+    pub fn scheme(self, scheme: Scheme) -> Self {
+        self.set(|config| config.scheme = scheme)
+    }
+
+    /// The hosts, without ports, for which anything is looked up or stored. By default any.
+    #[must_use]
+    pub fn hosts<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
+        let hosts = hosts.into_iter().map(|host| host.as_ref().to_ascii_lowercase()).collect();
+        self.set(|config| config.hosts = Some(hosts))
+    }
+
+    /// Divides what is stored, so that no partition is served what was stored for another. It stays a
+    /// shared cache: `private` responses, and those to requests with Authorization, are stored as in any.
+    #[must_use]
+    pub fn partition_by(self, partition: Partition) -> Self {
+        self.set(|config| {
+            config.partition = Some(partition);
+            config.policy =
+                Arc::new(CachePolicy { class: Class::Shared, ..(*config.policy).clone() });
+        })
+    }
+
+    /// Makes it a private cache for each partition: what a response says is `private` is stored, and so is
+    /// the answer to a request with Authorization. **The partition must tell one user from every other.**
+    /// A request that belongs to no partition is neither looked up nor stored.
+    #[must_use]
+    pub fn private_by(self, partition: Partition) -> Self {
+        self.set(|config| {
+            config.partition = Some(partition);
+            config.policy =
+                Arc::new(CachePolicy { class: Class::Private, ..(*config.policy).clone() });
+        })
+    }
+
+    /// The name of this cache in Cache-Status (RFC 9211). By default `tower-keep`.
+    #[must_use]
+    pub fn cache_status(self, name: &str) -> Self {
+        self.set(|config| config.status_name = Some(CacheName::new(name)))
+    }
+
+    /// Adds no Cache-Status: for clients who are not to know what others have asked for. `Age` still tells.
+    #[must_use]
+    pub fn without_cache_status(self) -> Self {
+        self.set(|config| config.status_name = None)
+    }
+
+    /// Shows the target in Cache-Status, query and all. For finding faults.
+    #[must_use]
+    pub fn cache_status_with_key(self) -> Self {
+        self.set(|config| config.status_key = true)
+    }
+
+    /// How many bytes the body of a stored response may have. By default a megabyte (2^20), and never more
+    /// than the store keeps. A longer one passes through.
+    #[must_use]
+    pub fn body_bytes_max(self, body_bytes_max: u64) -> Self {
+        self.set(|config| config.body_bytes_max = body_bytes_max)
+    }
+
+    /// How long one question to the store may take before the request goes to the inner service instead.
+    /// By default 50 ms. Needs the `rt` feature and a tokio runtime with its timer.
+    #[must_use]
+    pub fn store_deadline(self, deadline: Duration) -> Self {
+        self.set(|config| config.store_deadline = deadline)
+    }
+
+    /// A handle for code outside the path of requests.
+    pub fn handle(&self) -> CacheHandle {
+        CacheHandle::new(self.core.clone(), self.config.clone())
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+// By hand: a derived one would ask for `St: Clone`, and axum would then refuse the layer.
+impl<St, C> Clone for CacheLayer<St, C> {
+    fn clone(&self) -> Self {
+        Self { core: self.core.clone(), config: self.config.clone() }
+    }
+}
+
+impl<S, St: Store, C: Clock> Layer<S> for CacheLayer<St, C> {
+    type Service = Cache<S, St, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Cache::new(inner, self.core.clone(), self.config.clone())
+    }
+}
+
+impl<St, C> fmt::Debug for CacheLayer<St, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheLayer")
+            .field("policy", &self.config.policy)
+            .field("scope", &self.config.scope)
+            .field("partition", &self.config.partition)
+            .finish_non_exhaustive()
+    }
+}

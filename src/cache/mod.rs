@@ -1,0 +1,57 @@
+//! A shared HTTP cache (RFC 9111) as a tower layer.
+//!
+//! [`CacheLayer`] stores what responses say may be stored, serves it while it is fresh, validates it when
+//! it is not, and drops it when it is written. What it did with a request is in [`CacheOutcome`].
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use std::time::Duration;
+//! use tower_keep::cache::{CacheHint, CacheLayer};
+//! use tower_keep::store::MemoryStore;
+//!
+//! async fn feed() -> (axum::Extension<CacheHint>, &'static str) {
+//!     (axum::Extension(CacheHint::fresh_for(Duration::from_secs(30))), "news")
+//! }
+//!
+//! let app: Router = Router::new()
+//!     .route("/feed", get(feed))
+//!     .layer(CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)));
+//! # let _ = app;
+//! ```
+
+mod answer;
+mod body;
+mod core;
+mod driver;
+pub(crate) mod entry;
+mod filing;
+mod fill;
+mod finish;
+mod flow;
+mod future;
+mod handle;
+pub(crate) mod hint;
+mod index;
+pub(crate) mod key;
+mod layer;
+mod outcome;
+mod partition;
+mod service;
+mod spawn;
+mod stats;
+mod written;
+
+pub use crate::fields::CacheControl;
+pub use crate::fields::vary::LanguageMatching;
+pub use crate::rules::policy::{CachePolicy, DefaultFreshness, RequestDirective, SetCookie};
+pub use crate::rules::reason::Reason;
+pub use body::{BodyError, CacheBody};
+pub use future::ResponseFuture;
+pub use handle::{CacheHandle, PurgeError, PurgeErrorKind};
+pub use hint::CacheHint;
+pub use key::{CacheKey, KeyParts, SteeringField};
+pub use layer::CacheLayer;
+pub use outcome::{CacheOutcome, Forward};
+pub use partition::Partition;
+pub use service::Cache;
+pub use stats::CacheStats;

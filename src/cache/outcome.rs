@@ -1,0 +1,159 @@
+//! What the cache did with one request, for code around it and for Cache-Status (RFC 9211).
+
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+
+use crate::fields::cache_status::{CacheName, Member};
+use crate::rules::reason::Reason;
+
+/// What the cache did with a request: in the extensions of every response that it returns.
+///
+/// ```
+/// use tower_keep::cache::CacheOutcome;
+///
+/// fn was_free<B>(response: &http::Response<B>) -> bool {
+///     response.extensions().get::<CacheOutcome>().is_some_and(CacheOutcome::is_hit)
+/// }
+/// # assert!(!was_free(&http::Response::new(())));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheOutcome {
+    forward: Option<Forward>,
+    forward_status: Option<StatusCode>,
+    is_stored: bool,
+    reason: Option<Reason>,
+    left_secs: Option<i64>,
+}
+
+/// Why a request went inwards: the `fwd` of RFC 9211 §2.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Forward {
+    /// The cache was told not to handle this request.
+    Bypass,
+    /// The method's meaning demands it.
+    Method,
+    /// Nothing is stored for the target.
+    UriMiss,
+    /// Something is stored for the target, but nothing that its Vary selects for this request.
+    VaryMiss,
+    /// A fresh response is stored, but the request does not accept it.
+    Request,
+    /// A stored response was stale.
+    Stale,
+}
+
+impl Forward {
+    /// The word that RFC 9211 §2.2 has for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::Method => "method",
+            Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
+            Self::Request => "request",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+impl CacheOutcome {
+    pub(crate) const fn hit() -> Self {
+        Self {
+            forward: None,
+            forward_status: None,
+            is_stored: false,
+            reason: None,
+            left_secs: None,
+        }
+    }
+
+    pub(crate) const fn forwarded(forward: Forward) -> Self {
+        Self { forward: Some(forward), ..Self::hit() }
+    }
+
+    pub(crate) const fn because(mut self, reason: Option<Reason>) -> Self {
+        self.reason = reason;
+        self
+    }
+
+    /// Said to be stored before it was known that it cannot be.
+    pub(crate) const fn not_stored(mut self, reason: Reason) -> Self {
+        self.is_stored = false;
+        self.left_secs = None;
+        self.because(Some(reason))
+    }
+
+    pub(crate) const fn answered(mut self, status: StatusCode) -> Self {
+        self.forward_status = Some(status);
+        self
+    }
+
+    pub(crate) const fn stored(mut self) -> Self {
+        self.is_stored = true;
+        self
+    }
+
+    /// Seconds left of `lifetime` at `age`; fewer than none when it is stale.
+    pub(crate) fn left(mut self, lifetime: Duration, age: Duration) -> Self {
+        let secs = |length: Duration| i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+        self.left_secs = Some(secs(lifetime).saturating_sub(secs(age)));
+        self
+    }
+
+    /// Whether a stored response was served without asking the inner service.
+    pub const fn is_hit(&self) -> bool {
+        self.forward.is_none()
+    }
+
+    /// Why the request went inwards; `None` for a hit.
+    pub const fn forward(&self) -> Option<Forward> {
+        self.forward
+    }
+
+    /// What the inner service answered, where it is not what the client got.
+    pub const fn forward_status(&self) -> Option<StatusCode> {
+        self.forward_status
+    }
+
+    /// Whether the response is being stored: once its body has come whole.
+    pub const fn is_stored(&self) -> bool {
+        self.is_stored
+    }
+
+    /// Why it was not looked up, not stored, or served although stale.
+    pub const fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// The freshness left, in seconds; less than none for a response served stale.
+    pub const fn freshness_left_secs(&self) -> Option<i64> {
+        self.left_secs
+    }
+
+    /// The member that this cache adds to Cache-Status.
+    pub(crate) fn cache_status(&self, name: &CacheName, key: Option<&str>) -> HeaderValue {
+        let mut member = Member::new(name);
+        match self.forward {
+            None => member = member.flag("hit"),
+            Some(forward) => member = member.token("fwd", forward.as_str()),
+        }
+        if let Some(status) = self.forward_status {
+            member = member.int("fwd-status", i64::from(status.as_u16()));
+        }
+        if let Some(left) = self.left_secs {
+            member = member.int("ttl", left);
+        }
+        if self.is_stored {
+            member = member.flag("stored");
+        }
+        if let Some(key) = key {
+            member = member.string("key", key);
+        }
+        if let Some(reason) = self.reason {
+            member = member.token("detail", reason.as_str());
+        }
+        member.finish()
+    }
+}

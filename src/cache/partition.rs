@@ -1,0 +1,78 @@
+//! What divides the stored responses of one resource among groups of clients.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderName;
+
+use crate::digest::Secret;
+use crate::fields::vary::is_secret;
+use crate::head::RequestHead;
+
+/// Tells to which group of clients a request belongs: what is stored for one is never served to another.
+///
+/// ```
+/// use tower_keep::cache::{CacheLayer, Partition};
+/// use tower_keep::store::MemoryStore;
+///
+/// #[derive(Clone)]
+/// struct Tenant(u64);
+///
+/// let by_header = Partition::header(http::HeaderName::from_static("x-tenant"));
+/// let by_extension = Partition::with(|head| {
+///     head.extensions.get::<Tenant>().map(|tenant| tenant.0.to_le_bytes().to_vec())
+/// });
+/// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).partition_by(by_extension);
+/// # let _ = (by_header, cache);
+/// ```
+#[derive(Clone)]
+pub struct Partition(How);
+
+type PartitionFn = dyn Fn(RequestHead<'_>) -> Option<Vec<u8>> + Send + Sync;
+
+#[derive(Clone)]
+enum How {
+    Header(HeaderName),
+    With(Arc<PartitionFn>),
+}
+
+impl Partition {
+    /// By the value of a field that somebody you trust has set. Credentials and cookies are kept as keyed
+    /// digests only.
+    pub fn header(name: HeaderName) -> Self {
+        Self(How::Header(name))
+    }
+
+    /// By whatever the function makes of the request; `None` belongs to no partition.
+    pub fn with(name: impl Fn(RequestHead<'_>) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+        Self(How::With(Arc::new(name)))
+    }
+
+    pub(crate) fn of(&self, request: RequestHead<'_>, secret: &Secret) -> Option<Vec<u8>> {
+        match &self.0 {
+            How::With(name) => name(request),
+            How::Header(name) => {
+                let lines = || request.headers.get_all(name).iter().map(|line| line.as_bytes());
+                lines().next()?;
+                if is_secret(name) {
+                    return Some(secret.digest(lines()).to_vec());
+                }
+                let mut out = Vec::new();
+                for line in lines() {
+                    out.extend_from_slice(&(line.len() as u64).to_le_bytes());
+                    out.extend_from_slice(line);
+                }
+                Some(out)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            How::Header(name) => write!(f, "Partition::header({name})"),
+            How::With(_) => f.write_str("Partition::with(..)"),
+        }
+    }
+}

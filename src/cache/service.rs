@@ -1,0 +1,214 @@
+//! The service: decides at once what it can, and hands the rest to a driver.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::BoxError;
+use crate::cache::answer::served;
+use crate::cache::body::CacheBody;
+use crate::cache::core::Core;
+use crate::cache::driver::Driver;
+use crate::cache::finish::Finish;
+use crate::cache::flow::{Command, Transaction};
+use crate::cache::future::ResponseFuture;
+use crate::cache::key::Place;
+use crate::cache::layer::Config;
+use crate::cache::outcome::{CacheOutcome, Forward};
+use crate::cache::written::{Written, base_of};
+use crate::clock::Clock;
+use crate::head::RequestHead;
+use crate::rules::policy::Class;
+use crate::rules::reason::Reason;
+use crate::rules::request::{Demand, Eligibility};
+use crate::store::{Answer, Store};
+
+/// A service behind a cache; made by [`CacheLayer`](crate::cache::CacheLayer).
+///
+/// It is always ready: hits are served while the inner service is busy, and a request that needs the
+/// inner service waits for a clone of it to become ready, which is then the one that is called.
+pub struct Cache<S, St, C> {
+    inner: S,
+    core: Arc<Core<St, C>>,
+    config: Arc<Config>,
+}
+
+impl<S, St, C> Cache<S, St, C> {
+    pub(crate) fn new(inner: S, core: Arc<Core<St, C>>, config: Arc<Config>) -> Self {
+        Self { inner, core, config }
+    }
+}
+
+impl<S: Clone, St, C> Clone for Cache<S, St, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), core: self.core.clone(), config: self.config.clone() }
+    }
+}
+
+impl<S, St, C> fmt::Debug for Cache<S, St, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cache(..)")
+    }
+}
+
+impl<S, St, C, ReqBody, B> Service<Request<ReqBody>> for Cache<S, St, C>
+where
+    S: Service<Request<ReqBody>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    ReqBody: Body + Default + Send + 'static,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+    St: Store,
+    C: Clock,
+{
+    type Response = Response<CacheBody<B>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let finish = Finish::new(&self.config, RequestHead::from(&request));
+        let passes = request.extensions().get::<Passed>();
+        if passes.is_some_and(|passed| passed.0.contains(&self.core.id)) {
+            // One look-up for each core, by its outermost clone.
+            let outcome =
+                CacheOutcome::forwarded(Forward::Bypass).because(Some(Reason::NestedCache));
+            let finish = finish.nested(outcome, &self.config.policy);
+            return ResponseFuture::direct(self.inner.clone(), request, finish);
+        }
+        let mut cores = passes.map_or_else(Vec::new, |passed| passed.0.to_vec());
+        cores.push(self.core.id);
+        let has_content =
+            !request.body().is_end_stream() && request.body().size_hint().exact() != Some(0);
+        let eligibility = self.config.policy.eligible(RequestHead::from(&request), has_content);
+        let bypassed = |reason| {
+            let forward = if reason == Reason::Method { Forward::Method } else { Forward::Bypass };
+            finish.clone().with(CacheOutcome::forwarded(forward).because(Some(reason)))
+        };
+        let (demand, is_write) = match eligibility {
+            Eligibility::Bypass(reason) => {
+                self.core.stats.bypassed();
+                return ResponseFuture::direct(self.inner.clone(), request, bypassed(reason));
+            }
+            Eligibility::Lookup(demand) => (demand, false),
+            Eligibility::Write(demand) => (demand, true),
+        };
+        let place = match self.place(RequestHead::from(&request)) {
+            Ok(place) => place,
+            Err(reason) => {
+                self.core.stats.bypassed();
+                return ResponseFuture::direct(self.inner.clone(), request, bypassed(reason));
+            }
+        };
+        request.extensions_mut().insert(Passed(cores.into()));
+        if is_write {
+            self.core.stats.bypassed();
+            let base = base_of(&self.config, RequestHead::from(&request));
+            let written = Written {
+                core: self.core.clone(),
+                config: self.config.clone(),
+                place,
+                demand,
+                base,
+                finish,
+            };
+            return ResponseFuture::driven(written.drive(self.inner.clone(), request));
+        }
+        let transaction =
+            Transaction::new(self.config.policy.clone(), self.core.secret, place.clone(), demand);
+        self.look_up(transaction, place, demand, request, finish)
+    }
+}
+
+impl<S, St: Store, C: Clock> Cache<S, St, C> {
+    /// Where the request's resource lies in the store, or why it has no place there.
+    fn place(&self, request: RequestHead<'_>) -> Result<Place, Reason> {
+        let config = &*self.config;
+        let parts = (config.key)(request);
+        if let Some(hosts) = &config.hosts {
+            let host = parts.host(&config.scheme).ok_or(Reason::Authority)?;
+            if !hosts.contains(&host) {
+                return Err(Reason::Host);
+            }
+        }
+        let class = config.policy.class;
+        let partition = config
+            .partition
+            .as_ref()
+            .and_then(|partition| partition.of(request, &self.core.secret));
+        let kind = [class as u8];
+        let division: &[&[u8]] = match &partition {
+            Some(partition) => &[&kind, partition],
+            None if class == Class::Private => return Err(Reason::NoPartition),
+            None => &[],
+        };
+        parts.place(&config.scope, &config.scheme, division).ok_or(Reason::Authority)
+    }
+
+    /// Asks the store as long as it answers at once; the rest is the driver's.
+    fn look_up<ReqBody, B>(
+        &self,
+        mut transaction: Transaction,
+        place: Place,
+        demand: Demand,
+        request: Request<ReqBody>,
+        finish: Finish,
+    ) -> ResponseFuture<S, ReqBody, B>
+    where
+        S: Service<Request<ReqBody>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        ReqBody: Body + Default + Send + 'static,
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let now = self.core.clock.now();
+        let mut command = transaction.start();
+        loop {
+            command = match command {
+                Command::Get(key) => match self.core.store.get_now(&key) {
+                    Answer::Found(entry) => transaction.found(request.headers(), Some(entry), now),
+                    Answer::Absent => transaction.found(request.headers(), None, now),
+                    Answer::Later => {
+                        command = Command::Get(key);
+                        break;
+                    }
+                },
+                Command::Serve(serving) => {
+                    return ResponseFuture::ready(served(
+                        &self.core,
+                        serving,
+                        request.headers(),
+                        &demand,
+                        &finish,
+                    ));
+                }
+                other => {
+                    command = other;
+                    break;
+                }
+            }
+        }
+        let driver = Driver {
+            core: self.core.clone(),
+            config: self.config.clone(),
+            place,
+            demand,
+            transaction,
+            finish,
+        };
+        ResponseFuture::driven(driver.drive(self.inner.clone(), request, command))
+    }
+}
+
+/// The cores that have seen a request, the outermost first.
+#[derive(Clone)]
+struct Passed(Arc<[u64]>);

@@ -1,0 +1,269 @@
+//! Entity tags (RFC 9110 §8.8.3) and the precondition that lists them (§13.1.2).
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+
+use super::list;
+
+/// A validator. Owns its bytes, so that keeping one keeps nothing else alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntityTag {
+    weak: bool,
+    opaque: Bytes,
+}
+
+impl EntityTag {
+    /// Reads `"opaque"` or `W/"opaque"`, and nothing around it.
+    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
+        match Scanned::leading(value)? {
+            (tag, []) => Some(tag.to_owned()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_weak(&self) -> bool {
+        self.weak
+    }
+
+    /// RFC 9110 §8.8.3.2: the same, and neither is weak.
+    pub(crate) fn strong_eq(&self, other: &Self) -> bool {
+        !self.weak && !other.weak && self.opaque == other.opaque
+    }
+
+    /// RFC 9110 §8.8.3.2: the same, weak or not.
+    pub(crate) fn weak_eq(&self, other: &Self) -> bool {
+        self.opaque == other.opaque
+    }
+}
+
+/// The response's ETag; `None` where it has none that can be read, or lines that differ.
+pub(crate) fn of(headers: &HeaderMap) -> Option<EntityTag> {
+    let mut lines = headers.get_all(ETAG).iter();
+    let first = lines.next()?;
+    if lines.any(|line| line != first) {
+        return None;
+    }
+    EntityTag::parse(list::trim(first.as_bytes()))
+}
+
+/// What a precondition evaluates to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Precondition {
+    Absent,
+    True,
+    False,
+}
+
+/// Evaluates If-None-Match against a response that is there, whose ETag is `current`.
+///
+/// RFC 9110 §13.1.2: `False`, which a GET answers with 304, where the field is `*` or lists the tag by
+/// weak comparison. Members that are no tags match nothing.
+pub(crate) fn none_match(headers: &HeaderMap, current: Option<&EntityTag>) -> Precondition {
+    let lines = || headers.get_all(IF_NONE_MATCH).iter().map(HeaderValue::as_bytes);
+    let mut first_two = lines();
+    let any = match (first_two.next(), first_two.next()) {
+        (None, _) => return Precondition::Absent,
+        (Some(line), None) => list::trim(line) == b"*",
+        (Some(_), Some(_)) => false,
+    };
+    let listed = || current.is_some_and(|current| lines().any(|line| lists(line, &current.opaque)));
+    if any || listed() { Precondition::False } else { Precondition::True }
+}
+
+/// Whether one line of a list of tags holds this one, weak or not.
+///
+/// Not [`list::split`]: commas belong to a tag, and a backslash escapes nothing in it.
+fn lists(line: &[u8], opaque: &[u8]) -> bool {
+    let mut rest = line;
+    loop {
+        while let [b' ' | b'\t' | b',', tail @ ..] = rest {
+            rest = tail;
+        }
+        if rest.is_empty() {
+            return false;
+        }
+        if let Some((tag, tail)) = Scanned::leading(rest) {
+            rest = tail;
+            let ends = matches!(list::trim_start(rest), [] | [b',', ..]);
+            if ends && tag.opaque == opaque {
+                return true;
+            }
+        }
+        // To the comma after this member. Each tag was read up to its closing quote, or up to the byte
+        // that no tag can hold, and the next one starts no earlier: linear in all.
+        let comma = rest.iter().position(|byte| *byte == b',').unwrap_or(rest.len());
+        rest = rest.get(comma..).unwrap_or_default();
+    }
+}
+
+/// A tag where it stands.
+struct Scanned<'a> {
+    weak: bool,
+    opaque: &'a [u8],
+}
+
+impl<'a> Scanned<'a> {
+    /// The tag at the start of `value`, and what follows it.
+    fn leading(value: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        // RFC 9110 §8.8.3: `W/` is case-sensitive.
+        let (weak, quoted) = match value.strip_prefix(b"W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, value),
+        };
+        let content = quoted.strip_prefix(b"\"")?;
+        let end = content.iter().position(|byte| !is_etagc(*byte))?;
+        match content.split_at_checked(end)? {
+            (opaque, [b'"', rest @ ..]) => Some((Self { weak, opaque }, rest)),
+            _ => None,
+        }
+    }
+
+    fn to_owned(&self) -> EntityTag {
+        EntityTag { weak: self.weak, opaque: Bytes::copy_from_slice(self.opaque) }
+    }
+}
+
+/// RFC 9110 §8.8.3: VCHAR except the double quote, and obs-text.
+fn is_etagc(byte: u8) -> bool {
+    byte == b'!' || (byte >= b'#' && byte != 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::time::{Duration, Instant};
+
+    fn tag(value: &str) -> EntityTag {
+        EntityTag::parse(value.as_bytes()).unwrap()
+    }
+
+    fn against(lines: &[&[u8]], current: Option<&str>) -> Precondition {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(IF_NONE_MATCH, HeaderValue::from_bytes(line).unwrap());
+        }
+        none_match(&headers, current.map(tag).as_ref())
+    }
+
+    #[test]
+    fn tags_are_quoted_and_case_sensitive() {
+        assert!(tag(r#"W/"a""#).is_weak() && !tag(r#""W/a""#).is_weak());
+        assert!(EntityTag::parse(b"\"\"").is_some());
+        assert!(EntityTag::parse(b"\"\\!#\xff,\"").is_some());
+        for bad in [
+            &b""[..],
+            b"a",
+            b"\"",
+            b"\"a",
+            b"a\"",
+            br#"w/"a""#,
+            br#"W/ "a""#,
+            br#""a" "#,
+            br#""a b""#,
+            br#"W/a"#,
+            br#""a"b""#,
+            br#"W/W/"a""#,
+            b"\"\x7f\"",
+            br#"'a'"#,
+        ] {
+            assert_eq!(EntityTag::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn strong_comparison_wants_two_strong_tags() {
+        let (strong, weak, other) = (tag(r#""1""#), tag(r#"W/"1""#), tag(r#""2""#));
+        assert!(strong.strong_eq(&strong.clone()) && !strong.strong_eq(&weak));
+        assert!(!weak.strong_eq(&weak.clone()) && !strong.strong_eq(&other));
+        assert!(weak.weak_eq(&strong) && weak.weak_eq(&weak.clone()) && !weak.weak_eq(&other));
+    }
+
+    #[test]
+    fn etag_lines_that_differ_are_no_tag() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(of(&headers), None);
+        headers.append(ETAG, HeaderValue::from_static(r#""1""#));
+        headers.append(ETAG, HeaderValue::from_static(r#""1""#));
+        assert_eq!(of(&headers), Some(tag(r#""1""#)));
+        headers.append(ETAG, HeaderValue::from_static(r#"W/"1""#));
+        assert_eq!(of(&headers), None);
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly_over_all_lines() {
+        for line in [&br#""1""#[..], br#"W/"1""#, br#""2", "1""#, br#",,"2"	, W/"1" ,"#] {
+            assert_eq!(against(&[line], Some(r#"W/"1""#)), Precondition::False, "{line:?}");
+            assert_eq!(against(&[line], Some(r#""11""#)), Precondition::True);
+            assert_eq!(against(&[line], None), Precondition::True);
+        }
+        assert_eq!(against(&[br#""2""#, br#""1""#], Some(r#""1""#)), Precondition::False);
+        assert_eq!(against(&[], Some(r#""1""#)), Precondition::Absent);
+        assert_eq!(against(&[b""], Some(r#""1""#)), Precondition::True);
+    }
+
+    #[test]
+    fn an_asterisk_alone_matches_whatever_is_there() {
+        assert_eq!(against(&[b" * "], None), Precondition::False);
+        assert_eq!(against(&[b"*"], Some(r#""1""#)), Precondition::False);
+        assert_eq!(against(&[b"*, \"2\""], Some(r#""1""#)), Precondition::True);
+        assert_eq!(against(&[b"*", b"*"], Some(r#""1""#)), Precondition::True);
+        assert_eq!(against(&[br#""*""#], Some(r#""1""#)), Precondition::True);
+    }
+
+    #[test]
+    fn commas_and_backslashes_belong_to_the_tag() {
+        assert_eq!(against(&[br#""a,1,b""#], Some(r#""1""#)), Precondition::True);
+        assert_eq!(against(&[br#""a,1,b""#], Some(r#""a,1,b""#)), Precondition::False);
+        assert_eq!(against(&[br#""a\", "1""#], Some(r#""1""#)), Precondition::False);
+        assert_eq!(against(&[br#""a\", "1""#], Some(r#""a\""#)), Precondition::False);
+    }
+
+    #[test]
+    fn malformed_members_are_skipped() {
+        for line in [
+            &br#"1, "1""#[..],
+            br#"w/"1", "1""#,
+            br#""x"y, "1""#,
+            br#""x" "y", "1""#,
+            br#""x y", "1""#,
+            br#"*, "1""#,
+            br#"""", "1""#,
+        ] {
+            assert_eq!(against(&[line], Some(r#""1""#)), Precondition::False, "{line:?}");
+        }
+        for line in [&b"1"[..], br#"w/"1""#, br#""1"x"#, br#""1" "2""#, br#""1"#, br#"x"1""#] {
+            assert_eq!(against(&[line], Some(r#""1""#)), Precondition::True, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn long_lists_are_read_in_linear_time() {
+        let begun = Instant::now();
+        for part in [r#"W/"abc", "#, "\"", "\",", "\"a", "W/", "W/\"", ",", "\" ,"] {
+            let line = part.repeat(1_000_000 / part.len());
+            assert_eq!(against(&[line.as_bytes()], Some(r#""1""#)), Precondition::True);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(value: Vec<u8>, opaque: Vec<u8>) {
+            let tag = EntityTag::parse(&value);
+            prop_assert!(tag.is_none_or(|tag| tag.opaque.len() + 2 <= value.len()));
+            lists(&value, &opaque);
+        }
+
+        #[test]
+        fn a_listed_tag_is_found(
+            tags in prop::collection::vec("[!#-~]{0,6}", 1..20),
+            at: prop::sample::Index,
+        ) {
+            let line = tags.iter().map(|tag| format!("\"{tag}\"")).collect::<Vec<_>>().join(" ,");
+            prop_assert!(lists(line.as_bytes(), at.get(&tags).as_bytes()));
+            prop_assert!(!lists(line.as_bytes(), b"absent-from-it"));
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Field values: bytes in, values out. Total functions on whatever the network sends; no clock.
+//!
+//! *Invariant:* nothing here panics on any bytes, and every reader takes linear time.
+
+pub(crate) mod cache_control;
+mod cache_control_builder;
+pub(crate) mod cache_status;
+mod calendar;
+pub(crate) mod date;
+pub(crate) mod etag;
+pub(crate) mod list;
+pub(crate) mod range;
+pub(crate) mod targeted;
+pub(crate) mod vary;
+
+pub use cache_control_builder::CacheControl;

@@ -1,0 +1,259 @@
+//! What a user may choose about the rules. The defaults are the safe choices.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::fields::vary::LanguageMatching;
+
+/// The choices that RFC 9111 leaves to a cache, and the few in which it may be stricter or looser.
+///
+/// [`CachePolicy::shared`] stores only what a response says may be stored, and is right for an API or a
+/// site. [`CachePolicy::rfc9111`] does everything that the RFC allows a shared cache.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_keep::cache::{CachePolicy, DefaultFreshness};
+///
+/// let policy = CachePolicy::shared()
+///     .default_freshness(DefaultFreshness::fixed(Duration::from_secs(5)).jitter(0.1))
+///     .freshness_max(Duration::from_secs(3600));
+/// # let _ = policy;
+/// ```
+#[derive(Clone, Debug)]
+pub struct CachePolicy {
+    pub(crate) class: Class,
+    pub(crate) default_freshness: Option<DefaultFreshness>,
+    pub(crate) freshness_max: Duration,
+    pub(crate) set_cookie: SetCookie,
+    pub(crate) bypass_on_cookie: bool,
+    pub(crate) stale_on_disconnect: Duration,
+    pub(crate) ignored: u8,
+    pub(crate) languages: LanguageMatching,
+    pub(crate) post_fills_get: bool,
+    pub(crate) targets: Option<Arc<[HeaderName]>>,
+}
+
+/// Whose cache it is. Private only together with a partition: see `CacheLayer::private_by`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Shared,
+    Private,
+}
+
+/// What to do with a response that sets a cookie and may otherwise be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetCookie {
+    /// It is not stored. The default.
+    NotStored,
+    /// It is stored without its Set-Cookie fields; only the client that it was made for gets them.
+    StoredWithoutCookies,
+    /// It is stored as it is where it has explicit freshness, and **every later client gets the same
+    /// cookie**. RFC 9111 §7.3 allows it and warns of it.
+    StoredAndReplayed,
+}
+
+/// A request directive that [`CachePolicy::ignore_request`] can switch off (RFC 9111 §5.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestDirective {
+    /// `no-cache`, and `Pragma: no-cache`.
+    NoCache,
+    /// `no-store`.
+    NoStore,
+    /// `max-age`.
+    MaxAge,
+    /// `min-fresh`.
+    MinFresh,
+    /// `max-stale`.
+    MaxStale,
+    /// `only-if-cached`.
+    OnlyIfCached,
+    /// `stale-if-error` (RFC 5861 §4).
+    StaleIfError,
+}
+
+/// How long a response is fresh that says nothing of it (RFC 9111 §4.2.2).
+///
+/// It counts for the statuses that are cacheable by default (200, 203, 300, 301, 308, 404, 405 and 410),
+/// never for a request with a Cookie or Authorization, and never against what a response does say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DefaultFreshness {
+    pub(crate) fixed: Duration,
+    pub(crate) fraction: f64,
+    pub(crate) min: Duration,
+    pub(crate) max: Duration,
+    pub(crate) jitter: f64,
+    pub(crate) any_status_if_public: bool,
+}
+
+impl CachePolicy {
+    /// The policy of a cache whose clients are strangers to each other. Nothing is stored unless its
+    /// response says how long it is fresh.
+    pub const fn shared() -> Self {
+        Self {
+            class: Class::Shared,
+            default_freshness: None,
+            freshness_max: Duration::MAX,
+            set_cookie: SetCookie::NotStored,
+            bypass_on_cookie: false,
+            stale_on_disconnect: Duration::ZERO,
+            ignored: 0,
+            languages: LanguageMatching::Listed,
+            post_fills_get: false,
+            targets: None,
+        }
+    }
+
+    /// Everything that RFC 9111 allows a shared cache: heuristic freshness (a tenth of the time since
+    /// Last-Modified), a stored Set-Cookie where freshness is explicit, stale answers for a day while the
+    /// inner service cannot be reached, a POST that fills GET (RFC 9110 §9.3.3), and languages matched by
+    /// what they mean.
+    ///
+    /// For a general proxy. A service of your own is better off with [`CachePolicy::shared`].
+    pub const fn rfc9111() -> Self {
+        let mut policy = Self::shared();
+        policy.default_freshness = Some(DefaultFreshness::heuristic(0.1));
+        policy.set_cookie = SetCookie::StoredAndReplayed;
+        policy.stale_on_disconnect = Duration::from_secs(24 * 60 * 60);
+        policy.languages = LanguageMatching::ContentLanguage;
+        policy.post_fills_get = true;
+        policy
+    }
+
+    /// How long a response is fresh that does not say so itself. By default not at all.
+    #[must_use]
+    pub const fn default_freshness(mut self, freshness: DefaultFreshness) -> Self {
+        self.default_freshness = Some(freshness);
+        self
+    }
+
+    /// The longest that any response is taken to be fresh, whatever it says. By default there is no limit.
+    #[must_use]
+    pub const fn freshness_max(mut self, max: Duration) -> Self {
+        self.freshness_max = max;
+        self
+    }
+
+    /// What to do with responses that set cookies. By default they are not stored.
+    #[must_use]
+    pub const fn set_cookie(mut self, set_cookie: SetCookie) -> Self {
+        self.set_cookie = set_cookie;
+        self
+    }
+
+    /// Neither looks up nor stores anything for a request with a Cookie. Off by default: such requests are
+    /// then served what was stored for anybody, and fill the store only by explicit freshness.
+    #[must_use]
+    pub const fn bypass_on_cookie(mut self) -> Self {
+        self.bypass_on_cookie = true;
+        self
+    }
+
+    /// For how long past its freshness a stored response may be served when the inner service **returns an
+    /// error**, unless the response forbids it (RFC 9111 §4.2.4: disconnected). By default never; a
+    /// response's own `stale-if-error` is always obeyed.
+    #[must_use]
+    pub const fn stale_on_disconnect(mut self, max: Duration) -> Self {
+        self.stale_on_disconnect = max;
+        self
+    }
+
+    /// Takes no notice of one directive in requests.
+    ///
+    /// By default each is obeyed. None of them removes what other clients are served: `no-cache` asks the
+    /// inner service and `no-store` keeps the answer out of the store, but the stored response stays.
+    #[must_use]
+    pub const fn ignore_request(mut self, directive: RequestDirective) -> Self {
+        self.ignored |= 1 << directive as u8;
+        self
+    }
+
+    /// Takes no notice of any directive in requests: no client can make the inner service work.
+    #[must_use]
+    pub const fn ignore_request_directives(mut self) -> Self {
+        self.ignored = u8::MAX;
+        self
+    }
+
+    /// How `Accept-Language` selects among stored responses.
+    #[must_use]
+    pub const fn language_matching(mut self, matching: LanguageMatching) -> Self {
+        self.languages = matching;
+        self
+    }
+
+    /// Stores the answer to a POST for later GETs where it has explicit freshness and a Content-Location
+    /// equal to the target (RFC 9110 §9.3.3). Off by default.
+    #[must_use]
+    pub const fn post_fills_get(mut self) -> Self {
+        self.post_fills_get = true;
+        self
+    }
+
+    /// The targeted fields that are heard before Cache-Control, the first first (RFC 9213 §2.2). By
+    /// default `CDN-Cache-Control` alone.
+    #[must_use]
+    pub fn targeted_fields(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.targets = Some(names.into_iter().collect());
+        self
+    }
+
+    pub(crate) fn targets(&self) -> &[HeaderName] {
+        self.targets.as_deref().unwrap_or(&CDN)
+    }
+
+    pub(crate) const fn hears(&self, directive: RequestDirective) -> bool {
+        self.ignored & (1 << directive as u8) == 0
+    }
+}
+
+impl DefaultFreshness {
+    /// The same for every response.
+    pub const fn fixed(freshness: Duration) -> Self {
+        Self {
+            fixed: freshness,
+            fraction: 0.0,
+            min: Duration::ZERO,
+            max: Duration::MAX,
+            jitter: 0.0,
+            any_status_if_public: false,
+        }
+    }
+
+    /// A fraction, from 0 to 1, of the time since Last-Modified, at most a day; a response without a
+    /// Last-Modified has none. With `public`, any status counts (RFC 9111 §4.2.2).
+    pub const fn heuristic(fraction: f64) -> Self {
+        let mut this = Self::fixed(Duration::ZERO);
+        this.fraction = fraction.clamp(0.0, 1.0);
+        this.max = Duration::from_secs(24 * 60 * 60);
+        this.any_status_if_public = true;
+        this
+    }
+
+    /// At least this long.
+    #[must_use]
+    pub const fn min(mut self, min: Duration) -> Self {
+        self.min = min;
+        self
+    }
+
+    /// At most this long. It wins over [`DefaultFreshness::min`].
+    #[must_use]
+    pub const fn max(mut self, max: Duration) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// Shortens each freshness by up to this fraction, from 0 to 1, differently for every response, so that
+    /// what was stored together does not expire together.
+    #[must_use]
+    pub const fn jitter(mut self, fraction: f64) -> Self {
+        self.jitter = fraction.clamp(0.0, 1.0);
+        self
+    }
+}
+
+static CDN: [HeaderName; 1] = [HeaderName::from_static("cdn-cache-control")];

@@ -1,0 +1,116 @@
+//! How a stored response is presented to one client: whole, in part, or as the news that nothing changed
+//! (RFC 9111 §4, §4.3.2; RFC 9110 §14, §15.4.5).
+
+use std::ops::Range;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::cache::entry::StoredResponse;
+use crate::fields::range::{self, Ranged};
+use crate::rules::precondition::{is_not_modified, range_counts};
+use crate::time::{DeltaSeconds, Timestamp};
+
+/// A head to send, and which bytes of the stored body go with it.
+#[derive(Debug)]
+pub(crate) struct Presented {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Content {
+    Whole,
+    Part(Range<usize>),
+    Empty,
+}
+
+/// The answer to a request with these fields. `age` is left out where it is `None`: the answer is new.
+pub(crate) fn present(
+    stored: &StoredResponse,
+    request: &HeaderMap,
+    is_head: bool,
+    age: Option<Duration>,
+    now: Timestamp,
+) -> Presented {
+    let meta = &stored.meta;
+    let length = stored.body.len() as u64;
+    let mut presented = if is_not_modified(request, meta, now) {
+        not_modified(&meta.headers)
+    } else if meta.status == StatusCode::OK && !is_head && range_counts(request, meta, now) {
+        match range::resolve(request, length) {
+            Ranged::Whole => whole(stored),
+            Ranged::Part { first, last } => part(stored, first, last),
+            Ranged::Unsatisfiable => unsatisfiable(&meta.headers, length),
+        }
+    } else {
+        whole(stored)
+    };
+    if is_head {
+        presented.content = Content::Empty;
+    }
+    if let Some(age) = age {
+        // RFC 9111 §5.1: whole seconds, rounded down.
+        let age = DeltaSeconds::from_duration(age).as_secs();
+        presented.headers.insert(header::AGE, HeaderValue::from(age));
+    }
+    presented
+}
+
+fn whole(stored: &StoredResponse) -> Presented {
+    let mut headers = stored.meta.headers.clone();
+    if let Some(trailers) = &stored.trailers {
+        // RFC 9110 §6.6.2. A length would leave no room for trailers in HTTP/1.1.
+        headers.remove(header::CONTENT_LENGTH);
+        let names: Vec<&str> = trailers.keys().map(HeaderName::as_str).collect();
+        if let Ok(names) = HeaderValue::from_str(&names.join(", ")) {
+            headers.insert(header::TRAILER, names);
+        }
+    }
+    Presented { status: stored.meta.status, headers, content: Content::Whole }
+}
+
+/// RFC 9110 §15.4.5: what a client needs to update what it holds, and nothing of what it has already.
+fn not_modified(stored: &HeaderMap) -> Presented {
+    let mut headers = HeaderMap::with_capacity(GUIDES.len() + 2);
+    let modified = (!stored.contains_key(header::ETAG)).then_some(&header::LAST_MODIFIED);
+    for name in GUIDES.iter().chain(modified) {
+        for value in stored.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    Presented { status: StatusCode::NOT_MODIFIED, headers, content: Content::Empty }
+}
+
+/// RFC 9110 §15.3.7.1.
+fn part(stored: &StoredResponse, first: u64, last: u64) -> Presented {
+    let mut headers = stored.meta.headers.clone();
+    let (from, to) = (first as usize, (last as usize).saturating_add(1).min(stored.body.len()));
+    headers
+        .insert(header::CONTENT_RANGE, range::content_range(first, last, stored.body.len() as u64));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(to.saturating_sub(from)));
+    Presented { status: StatusCode::PARTIAL_CONTENT, headers, content: Content::Part(from..to) }
+}
+
+/// RFC 9110 §15.5.17.
+fn unsatisfiable(stored: &HeaderMap, length: u64) -> Presented {
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(header::CONTENT_RANGE, range::unsatisfied(length));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for date in stored.get_all(header::DATE) {
+        headers.append(header::DATE, date.clone());
+    }
+    Presented { status: StatusCode::RANGE_NOT_SATISFIABLE, headers, content: Content::Empty }
+}
+
+static GUIDES: [HeaderName; 6] = [
+    header::CACHE_CONTROL,
+    header::CONTENT_LOCATION,
+    header::DATE,
+    header::ETAG,
+    header::EXPIRES,
+    header::VARY,
+];

@@ -1,0 +1,127 @@
+//! Which requests a cache may answer at all (RFC 9111 §2, §4; RFC 9110 §9.2).
+
+use http::Method;
+use http::header::{self, HeaderMap, HeaderName};
+
+use crate::fields::cache_control::RequestDirectives;
+use crate::head::RequestHead;
+use crate::rules::policy::{CachePolicy, RequestDirective};
+use crate::rules::reason::Reason;
+
+/// What to do with a request before anything is looked up.
+#[derive(Clone, Debug)]
+pub(crate) enum Eligibility {
+    /// GET or HEAD: look it up.
+    Lookup(Demand),
+    /// A method that may change something: its answer may make stored responses unusable (RFC 9111 §4.4).
+    Write(Demand),
+    /// Nothing is looked up, stored or made unusable.
+    Bypass(Reason),
+}
+
+/// What a request asks of a cache, read once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand {
+    pub(crate) is_head: bool,
+    /// As far as the policy hears them.
+    pub(crate) directives: RequestDirectives,
+    pub(crate) has_authorization: bool,
+    pub(crate) has_cookie: bool,
+}
+
+/// What later decisions need of a request once it has gone inwards.
+#[derive(Clone)]
+pub(crate) struct RequestFacts {
+    pub(crate) demand: Demand,
+    pub(crate) headers: HeaderMap,
+    /// Differs from request to request; what jitter is drawn from.
+    pub(crate) spread: u64,
+}
+
+impl CachePolicy {
+    /// Whether a request may be answered from the store. `has_content` tells of its body.
+    pub(crate) fn eligible(&self, request: RequestHead<'_>, has_content: bool) -> Eligibility {
+        let headers = request.headers;
+        if *request.method == Method::CONNECT || headers.contains_key(header::UPGRADE) {
+            return Eligibility::Bypass(Reason::Upgrade);
+        }
+        let demand = Demand {
+            is_head: *request.method == Method::HEAD,
+            directives: self.heard(RequestDirectives::read(headers)),
+            has_authorization: headers.contains_key(header::AUTHORIZATION),
+            has_cookie: headers.contains_key(header::COOKIE),
+        };
+        if OVERRIDES.iter().any(|name| headers.contains_key(name)) {
+            // What the service will do is anybody's guess, so take it for a write.
+            return match is_read(request.method) {
+                true => Eligibility::Bypass(Reason::MethodOverride),
+                false => Eligibility::Write(demand),
+            };
+        }
+        if !is_read(request.method) {
+            return match is_safe(request.method) {
+                true => Eligibility::Bypass(Reason::Method),
+                false => Eligibility::Write(demand),
+            };
+        }
+        match self.refusal(headers, demand, has_content) {
+            Some(reason) => Eligibility::Bypass(reason),
+            None => Eligibility::Lookup(demand),
+        }
+    }
+
+    fn refusal(&self, headers: &HeaderMap, demand: Demand, has_content: bool) -> Option<Reason> {
+        // RFC 9110 §9.3.1: content in a GET has no defined meaning, so some services give it one.
+        if has_content || declares_content(headers) {
+            Some(Reason::RequestBody)
+        } else if headers.contains_key(header::IF_MATCH)
+            || headers.contains_key(header::IF_UNMODIFIED_SINCE)
+        {
+            // RFC 9111 §4.3.2: these are for the origin to check.
+            Some(Reason::Precondition)
+        } else if demand.has_cookie && self.bypass_on_cookie {
+            Some(Reason::Cookie)
+        } else {
+            None
+        }
+    }
+
+    fn heard(&self, said: RequestDirectives) -> RequestDirectives {
+        RequestDirectives {
+            no_cache: said.no_cache && self.hears(RequestDirective::NoCache),
+            no_store: said.no_store && self.hears(RequestDirective::NoStore),
+            only_if_cached: said.only_if_cached && self.hears(RequestDirective::OnlyIfCached),
+            max_age: said.max_age.filter(|_| self.hears(RequestDirective::MaxAge)),
+            min_fresh: said.min_fresh.filter(|_| self.hears(RequestDirective::MinFresh)),
+            max_stale: said.max_stale.filter(|_| self.hears(RequestDirective::MaxStale)),
+            stale_if_error: said
+                .stale_if_error
+                .filter(|_| self.hears(RequestDirective::StaleIfError)),
+        }
+    }
+}
+
+/// The methods that are answered from the store.
+pub(crate) fn is_read(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
+/// RFC 9110 §9.2.1 and the method registry; a method that is not known may do anything.
+fn is_safe(method: &Method) -> bool {
+    is_read(method)
+        || *method == Method::OPTIONS
+        || *method == Method::TRACE
+        || matches!(method.as_str(), "PROPFIND" | "REPORT" | "SEARCH" | "QUERY")
+}
+
+fn declares_content(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+}
+
+/// Fields by which some frameworks let a client choose another method than the request line's.
+const OVERRIDES: [HeaderName; 3] = [
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+];

@@ -1,0 +1,100 @@
+//! Whether a stored response may answer a request (RFC 9111 §4, §4.2.4, §5.2.1; RFC 5861; RFC 8246).
+
+use std::time::Duration;
+
+use crate::cache::entry::EntryMeta;
+use crate::rules::policy::CachePolicy;
+use crate::rules::reason::Reason;
+use crate::rules::request::Demand;
+use crate::time::Moment;
+
+/// What may be done with a stored response whose key and selecting fields match.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reuse {
+    /// Serve it.
+    Fresh { age: Duration, reason: Option<Reason> },
+    /// Ask the inner service; then, if it fails, `on_failure` says what the stored response is good for.
+    Revalidate { reason: Reason, on_failure: OnFailure },
+    /// The request wants a stored response and this one is not fit: 504.
+    Unsatisfiable,
+}
+
+/// How a stale response may stand in for a failed validation.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct OnFailure {
+    /// For a 500, 502, 503 or 504 (RFC 5861 §4).
+    pub(crate) error_status: bool,
+    /// For an inner service that returned an error (RFC 9111 §4.2.4).
+    pub(crate) disconnect: bool,
+}
+
+impl CachePolicy {
+    pub(crate) fn reuse(&self, demand: Demand, stored: &EntryMeta, now: Moment) -> Reuse {
+        let age = stored.age(now);
+        let directives = demand.directives;
+        let staleness = stored.staleness;
+        let reason = if directives.no_cache || wants_younger(demand, stored, age) {
+            Reason::Request
+        } else if staleness.no_cache {
+            Reason::Stale
+        } else {
+            let min_fresh = directives.min_fresh.unwrap_or_default().as_duration();
+            // RFC 9111 §4.2: fresh while the lifetime is greater than the age.
+            let is_fresh = stored.lifetime > age;
+            match (is_fresh, stored.lifetime.saturating_sub(age) >= min_fresh) {
+                (true, true) => return Reuse::Fresh { age, reason: None },
+                (true, false) => Reason::Request,
+                // RFC 9111 §5.2.1.2: as stale as the request accepts, and the response allows.
+                (false, _) => match directives.max_stale {
+                    Some(max)
+                        if !staleness.forbidden
+                            && min_fresh.is_zero()
+                            && overdue(stored, age) <= max.as_duration() =>
+                    {
+                        return Reuse::Fresh { age, reason: Some(Reason::Request) };
+                    }
+                    _ => Reason::Stale,
+                },
+            }
+        };
+        if directives.only_if_cached {
+            return Reuse::Unsatisfiable;
+        }
+        Reuse::Revalidate { reason, on_failure: self.on_failure(demand, stored, age) }
+    }
+
+    fn on_failure(&self, demand: Demand, stored: &EntryMeta, age: Duration) -> OnFailure {
+        let staleness = stored.staleness;
+        // A client that asked for a validated answer does not get another one, nor does one for whom the
+        // origin wants each use validated.
+        if staleness.no_cache || demand.directives.no_cache {
+            return OnFailure::default();
+        }
+        let overdue = overdue(stored, age);
+        // RFC 5861 §4: the request may say so too, where the response does not forbid stale use.
+        let asked = demand.directives.stale_if_error.filter(|_| !staleness.forbidden);
+        let if_error = staleness.if_error.max(asked.unwrap_or_default().as_duration());
+        // Within stale-while-revalidate a stale answer needs no failure at all.
+        let window = if_error.max(staleness.while_revalidate);
+        let error_status = !window.is_zero() && overdue <= window;
+        let disconnect = !staleness.forbidden
+            && !self.stale_on_disconnect.is_zero()
+            && overdue <= self.stale_on_disconnect;
+        OnFailure { error_status, disconnect: disconnect || error_status }
+    }
+}
+
+/// RFC 9111 §5.2.1.1. RFC 8246 §2.1: a reload's `max-age=0` asks nothing of an immutable response that is
+/// still fresh; only `no-cache` does.
+fn wants_younger(demand: Demand, stored: &EntryMeta, age: Duration) -> bool {
+    let Some(max_age) = demand.directives.max_age else { return false };
+    let is_reload = max_age.as_secs() == 0;
+    if is_reload && stored.immutable && stored.lifetime > age {
+        return false;
+    }
+    is_reload || age > max_age.as_duration()
+}
+
+fn overdue(stored: &EntryMeta, age: Duration) -> Duration {
+    age.saturating_sub(stored.lifetime)
+}

@@ -1,0 +1,225 @@
+//! Which responses may be stored (RFC 9111 §3).
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::cache::entry::{EntryMeta, Staleness};
+use crate::fields::cache_control::Qualified;
+use crate::fields::vary::{Vary, VaryList};
+use crate::fields::{date, etag};
+use crate::head::ResponseHead;
+use crate::rules::freshness::{Exchange, Lifetime, Word, initial_age};
+use crate::rules::policy::{CachePolicy, Class, SetCookie};
+use crate::rules::reason::Reason;
+use crate::rules::request::RequestFacts;
+use crate::rules::stored_fields::{left_out_by, storable_fields};
+
+/// Whether a response is stored, and what is kept of its head.
+#[derive(Debug)]
+pub(crate) enum Storable {
+    Yes(Box<EntryMeta>, Retention),
+    No(Reason),
+}
+
+/// How long a store may keep the bytes: the rest of the freshness, the longest stale window, and a grace
+/// in which the response can still be validated. Permission to drop, nothing else.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Retention(pub(crate) Duration);
+
+impl CachePolicy {
+    pub(crate) fn storable(
+        &self,
+        request: &RequestFacts,
+        response: ResponseHead<'_>,
+        at: Exchange,
+    ) -> Storable {
+        match self.judged(request, response, at) {
+            Ok((meta, retention)) => Storable::Yes(Box::new(meta), retention),
+            Err(reason) => Storable::No(reason),
+        }
+    }
+
+    fn judged(
+        &self,
+        request: &RequestFacts,
+        response: ResponseHead<'_>,
+        at: Exchange,
+    ) -> Result<(EntryMeta, Retention), Reason> {
+        // RFC 9111 §5.2.1.5: no part of the request or of any response to it.
+        if request.demand.directives.no_store {
+            return Err(Reason::RequestNoStore);
+        }
+        has_storable_status(response.status)?;
+        // A stream of events or messages has no end that could be waited for.
+        if is_endless(response.headers) {
+            return Err(Reason::EventStream);
+        }
+        let word = Word::read(self, response, at.response_time.wall);
+        let left_out = self.permitted(request, &word, response)?;
+        let vary = match Vary::read(response.headers) {
+            Vary::Names(list) => list,
+            Vary::Any => return Err(Reason::VaryAny),
+            Vary::TooWide => return Err(Reason::VaryTooWide),
+        };
+        let lifetime = self.granted(request, &word, response)?;
+        let meta = meta_of(self.class, &word, lifetime, vary, response, at, &left_out);
+        let retention = self.retention(&meta)?;
+        Ok((meta, retention))
+    }
+
+    /// Everything that forbids storing, whatever the freshness; and the fields that must stay out.
+    fn permitted(
+        &self,
+        request: &RequestFacts,
+        word: &Word,
+        response: ResponseHead<'_>,
+    ) -> Result<Vec<HeaderName>, Reason> {
+        let directives = &word.directives;
+        // RFC 9111 §5.2.2.3: who understands the status ignores the no-store beside must-understand.
+        if directives.must_understand {
+            if !is_understood(response.status) {
+                return Err(Reason::MustUnderstand);
+            }
+        } else if directives.no_store {
+            return Err(Reason::NoStore);
+        }
+        let is_shared = self.class == Class::Shared;
+        // RFC 9111 §5.2.2.7: for a shared cache; a private one may store it.
+        if is_shared && directives.private == Qualified::Whole {
+            return Err(Reason::Private);
+        }
+        // RFC 9111 §3.5.
+        let sharing =
+            directives.public || directives.must_revalidate || directives.s_maxage.is_some();
+        if is_shared && request.demand.has_authorization && !sharing {
+            return Err(Reason::Authorization);
+        }
+        let mut left_out = left_out_by(directives, is_shared);
+        if response.headers.contains_key(header::SET_COOKIE)
+            && !left_out.contains(&header::SET_COOKIE)
+        {
+            match self.set_cookie {
+                SetCookie::StoredWithoutCookies => left_out.push(header::SET_COOKIE),
+                SetCookie::StoredAndReplayed if word.explicit(self.class).is_some() => {}
+                _ => return Err(Reason::SetCookie),
+            }
+        }
+        Ok(left_out)
+    }
+
+    /// RFC 9111 §3, last item: freshness, explicit or by the policy's default, or a status that is
+    /// cacheable by default together with a word that lets it be kept and validated.
+    fn granted(
+        &self,
+        request: &RequestFacts,
+        word: &Word,
+        response: ResponseHead<'_>,
+    ) -> Result<Lifetime, Reason> {
+        let stale_at_once = Lifetime { length: Duration::ZERO, is_explicit: true };
+        let lifetime = match self.lifetime(word, response.status, request.spread) {
+            Some(lifetime) => lifetime,
+            // No freshness, but the origin spoke of caches: worth keeping for its validator.
+            None if word.directives.no_cache != Qualified::Absent || word.directives.public => {
+                stale_at_once
+            }
+            None => return Err(Reason::NoFreshness),
+        };
+        // A page for somebody with a session, on which nobody said how long it is good for everybody.
+        if !lifetime.is_explicit && (request.demand.has_cookie || request.demand.has_authorization)
+        {
+            return Err(Reason::RequestCookie);
+        }
+        Ok(lifetime)
+    }
+
+    /// For how long the stored response can be of any use; an error where it is of none.
+    pub(crate) fn retention(&self, meta: &EntryMeta) -> Result<Retention, Reason> {
+        let staleness = meta.staleness;
+        let windows = [
+            staleness.while_revalidate,
+            staleness.if_error,
+            if staleness.forbidden { Duration::ZERO } else { self.stale_on_disconnect },
+            if meta.has_validator() { REVALIDATION_GRACE } else { Duration::ZERO },
+        ];
+        let window = windows.into_iter().max().unwrap_or_default();
+        let left = meta.lifetime.saturating_sub(meta.initial_age);
+        let is_fresh = !left.is_zero() && !staleness.no_cache;
+        match is_fresh || !window.is_zero() {
+            true => Ok(Retention(left.saturating_add(window))),
+            false => Err(Reason::NothingToReuse),
+        }
+    }
+}
+
+/// The head that is stored: fields that may be kept, and all that a hit needs to know, read once.
+fn meta_of(
+    class: Class,
+    word: &Word,
+    lifetime: Lifetime,
+    vary: VaryList,
+    response: ResponseHead<'_>,
+    at: Exchange,
+    left_out: &[HeaderName],
+) -> EntryMeta {
+    let mut headers = storable_fields(response.headers, left_out);
+    if !headers.contains_key(header::DATE) {
+        // RFC 9110 §6.6.1: a recipient with a clock adds the time of receipt.
+        headers.insert(header::DATE, date::format(word.date));
+    }
+    let directives = &word.directives;
+    let is_shared = class == Class::Shared;
+    let asks_anew = directives.must_revalidate || is_shared && directives.proxy_revalidate;
+    let window = |length: Duration| if asks_anew { Duration::ZERO } else { length };
+    EntryMeta {
+        status: response.status,
+        etag: etag::of(&headers),
+        headers,
+        lifetime: lifetime.length,
+        initial_age: initial_age(response.headers, word.date, at),
+        received: at.response_time,
+        date: word.date,
+        last_modified: word.last_modified,
+        vary,
+        staleness: Staleness {
+            no_cache: directives.no_cache == Qualified::Whole,
+            // RFC 9111 §5.2.2.10: s-maxage forbids stale use too. But an origin that gives a stale window
+            // beside its s-maxage has said what it wants, so the windows stay.
+            forbidden: asks_anew || is_shared && directives.s_maxage.is_some(),
+            while_revalidate: window(word.stale_while_revalidate()),
+            if_error: window(word.stale_if_error()),
+        },
+        immutable: directives.immutable,
+        is_explicit: lifetime.is_explicit,
+        is_hinted: word.is_hinted(),
+        residence_seen: AtomicU64::new(0),
+    }
+}
+
+/// RFC 9111 §3: a final status; and neither a part (206) nor the news that nothing changed (304).
+fn has_storable_status(status: StatusCode) -> Result<(), Reason> {
+    let stored = !status.is_informational()
+        && status != StatusCode::PARTIAL_CONTENT
+        && status != StatusCode::NOT_MODIFIED;
+    if stored { Ok(()) } else { Err(Reason::Status) }
+}
+
+/// The statuses whose caching rules this cache follows: those of RFC 9110 §15 and its companions.
+fn is_understood(status: StatusCode) -> bool {
+    status.canonical_reason().is_some()
+}
+
+fn is_endless(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    let starts = |prefix: &[u8]| {
+        kind.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    starts(b"text/event-stream")
+        || starts(b"application/grpc")
+        || starts(b"multipart/x-mixed-replace")
+}
+
+/// How long a stale response with a validator is worth keeping for a 304.
+const REVALIDATION_GRACE: Duration = Duration::from_secs(60 * 60);

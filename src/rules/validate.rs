@@ -1,0 +1,171 @@
+//! Validation of a stored response with the inner service (RFC 9111 §4.3.1, §4.3.3 to §4.3.5).
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Extensions, StatusCode};
+
+use crate::cache::entry::EntryMeta;
+use crate::cache::hint::CacheHint;
+use crate::fields::{date, etag};
+use crate::head::ResponseHead;
+use crate::rules::freshness::Exchange;
+use crate::rules::policy::{CachePolicy, SetCookie};
+use crate::rules::reason::Reason;
+use crate::rules::request::RequestFacts;
+use crate::rules::storable::{Retention, Storable};
+use crate::rules::stored_fields::updated_fields;
+
+/// The validators of a stored response, for a request inwards.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Conditional {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+}
+
+/// What the answer to a conditional request says of the stored response.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Validated {
+    /// It is the current one.
+    Current,
+    /// The 304 speaks of another response than the one that was asked about: ask again, without conditions.
+    Mismatched,
+    /// A full response (or an error) that takes its place or passes by.
+    Replaced,
+}
+
+impl Conditional {
+    /// `None` where the stored response has nothing to be validated by.
+    pub(crate) fn of(stored: &EntryMeta) -> Option<Self> {
+        let etag = stored.etag.as_ref().and_then(|_| stored.field(header::ETAG)).cloned();
+        let last_modified =
+            stored.last_modified.and_then(|_| stored.field(header::LAST_MODIFIED)).cloned();
+        (etag.is_some() || last_modified.is_some()).then_some(Self { etag, last_modified })
+    }
+
+    /// Puts the stored validators in the place of the client's own: what the client holds is compared with
+    /// the outcome (RFC 9111 §4.3.2).
+    pub(crate) fn apply(&self, headers: &mut HeaderMap) {
+        clear_conditions(headers);
+        if let Some(etag) = &self.etag {
+            headers.insert(header::IF_NONE_MATCH, etag.clone());
+        }
+        if let Some(last_modified) = &self.last_modified {
+            headers.insert(header::IF_MODIFIED_SINCE, last_modified.clone());
+        }
+    }
+}
+
+/// A stored head after a 304.
+#[derive(Debug)]
+pub(crate) enum Freshened {
+    /// It takes the place of the old one.
+    Stored(Box<EntryMeta>, Retention),
+    /// It answers this request, but may not be stored, for this reason.
+    Served(Box<EntryMeta>, Reason),
+}
+
+/// Removes the conditions that a cache may answer by itself.
+pub(crate) fn clear_conditions(headers: &mut HeaderMap) {
+    headers.remove(header::IF_NONE_MATCH);
+    headers.remove(header::IF_MODIFIED_SINCE);
+}
+
+/// RFC 9111 §4.3.3, §4.3.4: a 304 counts for the stored response unless a validator in it names another.
+pub(crate) fn validated(stored: &EntryMeta, answer: ResponseHead<'_>, at: Exchange) -> Validated {
+    if answer.status != StatusCode::NOT_MODIFIED {
+        return Validated::Replaced;
+    }
+    let modified = date::sole(answer.headers, header::LAST_MODIFIED, at.response_time.wall);
+    let same_date = stored.last_modified.is_some_and(|stored| modified == date::Dated::At(stored));
+    let has_etag = answer.headers.contains_key(header::ETAG);
+    let is_current = match (&stored.etag, etag::of(answer.headers)) {
+        (Some(stored), Some(new)) if new.is_weak() => stored.weak_eq(&new),
+        (Some(stored), Some(new)) => stored.strong_eq(&new),
+        // A new tag where there was none is no contradiction if the date agrees.
+        (None, _) if has_etag => same_date,
+        (_, None) if has_etag => false,
+        (Some(_), _) => true,
+        // Without any validator it can only mean the one response that was asked about.
+        (None, _) => same_date || modified == date::Dated::Absent,
+    };
+    if is_current { Validated::Current } else { Validated::Mismatched }
+}
+
+impl CachePolicy {
+    /// RFC 9111 §3.2, §4.3.4: the stored head with the fields of a 304 (or of a HEAD's 200), judged anew.
+    pub(crate) fn freshen(
+        &self,
+        stored: &EntryMeta,
+        request: &RequestFacts,
+        update: ResponseHead<'_>,
+        at: Exchange,
+    ) -> Freshened {
+        // A cookie in a 304 is for the client whose request it answered.
+        let left_out: &[_] = match self.set_cookie {
+            SetCookie::StoredAndReplayed => &[],
+            _ => &[header::SET_COOKIE],
+        };
+        let mut headers = updated_fields(&stored.headers, update.headers, left_out);
+        if !update.headers.contains_key(header::DATE) {
+            headers.insert(header::DATE, date::format(at.response_time.wall));
+        }
+        let merged = headers.clone();
+        for age in update.headers.get_all(header::AGE) {
+            headers.append(header::AGE, age.clone());
+        }
+        let extensions = Self::hints(stored, update.extensions);
+        match self.storable(
+            request,
+            ResponseHead { status: stored.status, headers: &headers, extensions: &extensions },
+            at,
+        ) {
+            Storable::Yes(meta, retention) => Freshened::Stored(meta, retention),
+            Storable::No(reason) => {
+                Freshened::Served(Box::new(stored.once(merged, at.response_time)), reason)
+            }
+        }
+    }
+
+    /// The hint that came with the 304, or else the one that the stored response came with.
+    fn hints(stored: &EntryMeta, update: &Extensions) -> Extensions {
+        let mut extensions = Extensions::new();
+        let kept = stored.is_hinted.then(|| {
+            let staleness = stored.staleness;
+            CacheHint::fresh_for(stored.lifetime)
+                .stale_while_revalidate(staleness.while_revalidate)
+                .stale_if_error(staleness.if_error)
+        });
+        if let Some(hint) = update.get::<CacheHint>().copied().or(kept) {
+            extensions.insert(hint);
+        }
+        extensions
+    }
+}
+
+/// RFC 9111 §4.3.5: whether a 200 to HEAD tells of the same representation as the stored one.
+pub(crate) fn same_by_head(
+    stored: &EntryMeta,
+    body_bytes: u64,
+    answer: ResponseHead<'_>,
+    at: Exchange,
+) -> bool {
+    let headers = answer.headers;
+    let same_length = match headers.get(header::CONTENT_LENGTH) {
+        None => true,
+        Some(length) => {
+            length.to_str().ok().and_then(|length| length.parse().ok()) == Some(body_bytes)
+        }
+    };
+    let same_etag = match (&stored.etag, etag::of(headers)) {
+        (Some(stored), Some(new)) => {
+            stored.strong_eq(&new) || stored.weak_eq(&new) && new.is_weak()
+        }
+        (None, None) => !headers.contains_key(header::ETAG),
+        _ => !headers.contains_key(header::ETAG),
+    };
+    let same_date = match date::sole(headers, header::LAST_MODIFIED, at.response_time.wall) {
+        date::Dated::Absent => true,
+        date::Dated::At(modified) => stored.last_modified == Some(modified),
+        date::Dated::Invalid => false,
+    };
+    stored.status == answer.status && same_length && same_etag && same_date
+}

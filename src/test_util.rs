@@ -1,0 +1,60 @@
+//! Help for the tests of services that use this crate.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::time::{Moment, Ticks, Timestamp};
+
+/// A clock that goes only when it is told to. Clones show the same time.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_keep::clock::Clock;
+/// use tower_keep::test_util::ManualClock;
+///
+/// let clock = ManualClock::new();
+/// let before = clock.now();
+/// clock.advance(Duration::from_secs(60));
+/// assert_eq!(clock.now().wall.since(before.wall), Duration::from_secs(60));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Mutex<Moment>>);
+
+impl ManualClock {
+    /// A clock that shows the afternoon of 13 September 2020.
+    pub fn new() -> Self {
+        let wall = Timestamp::from_secs(1_600_000_000);
+        Self(Arc::new(Mutex::new(Moment { wall, ticks: Ticks::from_nanos(1_000_000_000) })))
+    }
+
+    /// Lets time pass on both clocks.
+    pub fn advance(&self, length: Duration) {
+        self.change(|moment| {
+            moment.wall = moment.wall.plus(length);
+            let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+            moment.ticks = Ticks::from_nanos(moment.ticks.as_nanos().saturating_add(nanos));
+        });
+    }
+
+    /// Sets the wall clock alone, as an operator or a time server may do at any moment.
+    pub fn set_wall(&self, wall: Timestamp) {
+        self.change(|moment| moment.wall = wall);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Moment)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Moment {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,14 @@
+//! The tests of the public layer and of the gateway over sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs,
+    unreachable_pub,
+    reason = "a test may"
+)]
+
+mod gateway;
+mod smoke;
+mod support;
