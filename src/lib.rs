@@ -5,6 +5,7 @@ pub mod axum;
 pub mod cache;
 pub mod clock;
 mod digest;
+mod error;
 mod fields;
 pub mod head;
 mod rules;
@@ -13,5 +14,4 @@ pub mod store;
 pub mod test_util;
 pub mod time;
 
-/// Any error, for bodies and stores whose own error the crate does not know.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub use error::BoxError;

@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::rules::present::{Content, present};
 use crate::rules::reason::Reason;
 use crate::rules::request::Demand;
+use crate::rules::stored_fields::storable_fields;
 use crate::store::Store;
 
 /// A stored response, as this client gets it.
@@ -135,8 +136,10 @@ impl<St: Store, C: Clock> Sink for Filling<St, C> {
             // RFC 9110 §8.6: from the stored body, whatever the inner service said.
             meta.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        let response =
-            StoredResponse { meta: Arc::from(meta), body, trailers: trailers.map(Arc::new) };
+        // RFC 9111 §3.1 holds for trailers too, and no cookie is meant for later clients.
+        let trailers = trailers.map(|trailers| storable_fields(&trailers, &[header::SET_COOKIE]));
+        let trailers = trailers.filter(|trailers| !trailers.is_empty()).map(Arc::new);
+        let response = StoredResponse { meta: Arc::from(meta), body, trailers };
         finish_soon(async move {
             let _ = core.file(&filing, response, began).await;
         });

@@ -10,8 +10,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::BoxError;
 use crate::cache::fill::Fill;
+use crate::error::BoxError;
 use crate::rules::reason::Reason;
 
 pin_project! {

@@ -88,7 +88,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                     Command::Serve(*serving)
                 }
                 Command::Drop(mut relay) => {
-                    if core.invalidate(&place, deadline).await.is_err() {
+                    if core.invalidate(std::slice::from_ref(&place), deadline).await.is_err() {
                         relay.outcome = relay.outcome.because(Some(Reason::InvalidationFailed));
                     }
                     Command::Relay(relay)
@@ -96,8 +96,9 @@ impl<St: Store, C: Clock> Driver<St, C> {
                 Command::Refuse(outcome) => return Ok(refused(core, outcome, finish)),
                 Command::Relay(relay) => match answer.take() {
                     Some(answer) => {
-                        return answer
-                            .map(|response| relayed(core, &config, finish, relay, response, began));
+                        return answer.map(|response| {
+                            relayed(core, &config, finish, relay, response, began)
+                        });
                     }
                     // Not reached: the machine relays what was answered, and nothing twice.
                     None => Command::Call(Inward::AsItCame),

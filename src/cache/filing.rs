@@ -34,8 +34,10 @@ impl<St: Store, C: Clock> Core<St, C> {
         began: Began,
     ) -> Result<(), Reason> {
         let overtaken = || self.writes.seen(filing.place.resource()) != began.writes;
-        let result = match overtaken() {
-            true => Err(Reason::Overtaken),
+        let bytes = Entry(Stored::Response(response.clone())).bytes();
+        let result = match bytes > self.store.entry_bytes_max() {
+            true => Err(Reason::TooLarge),
+            false if overtaken() => Err(Reason::Overtaken),
             false => match self.put(filing, response, began.deadline).await {
                 Ok(key) if overtaken() => {
                     // The write removed what was there before; this came after it.
@@ -62,19 +64,29 @@ impl<St: Store, C: Clock> Core<St, C> {
         let _ = reason;
     }
 
-    /// Removes all that is stored for a resource: its response, its index, and the root of its divisions.
+    /// Removes all that is stored for these resources: responses, indexes, and the roots of divisions.
     /// Complete when it returns, or an error says that it may not be.
     pub(crate) async fn invalidate(
         &self,
-        place: &Place,
+        places: &[Place],
         deadline: Duration,
     ) -> Result<(), StoreError> {
-        // Before the removal: what is on its way from now on finds that it was overtaken.
-        self.writes.note(place.resource());
-        let plain = self.asked(deadline, self.store.remove(place.resource())).await;
-        let divided = self.asked(deadline, self.store.remove(&place.root())).await;
         self.stats.invalidated();
-        plain.and(divided)
+        // Before any removal: what is on its way from now on finds that it was overtaken.
+        for place in places {
+            self.writes.note(place.resource());
+        }
+        let removed = async {
+            let mut result = Ok(());
+            for place in places {
+                for key in [place.resource().clone(), place.root()] {
+                    // One failure is no reason to leave the others where they are.
+                    result = result.and(self.store.remove(&key).await);
+                }
+            }
+            result
+        };
+        self.asked(deadline, removed).await
     }
 
     /// The key under which the response now lies.

@@ -42,10 +42,10 @@ impl Finish {
     }
 
     pub(crate) fn apply<B>(&self, mut response: Response<B>) -> Response<B> {
-        if let Some(policy) = &self.policy {
-            if response.extensions().get::<PolicyHint>().is_none() {
-                response.extensions_mut().insert(policy.clone());
-            }
+        if let Some(policy) = &self.policy
+            && response.extensions().get::<PolicyHint>().is_none()
+        {
+            response.extensions_mut().insert(policy.clone());
         }
         let Some(outcome) = self.outcome else { return response };
         if let Some(name) = &self.name {

@@ -212,7 +212,10 @@ impl Transaction {
             Validated::Replaced if self.demand.is_head && answer.status == StatusCode::OK => {
                 self.compared(request, &candidate.stored, forward, answer, at)
             }
-            Validated::Replaced => self.relayed(request, forward, answer, at),
+            Validated::Replaced => match self.relayed(request, forward, answer, at) {
+                Command::Relay(relay) if supersedes(&relay, answer.status) => Command::Drop(relay),
+                other => other,
+            },
         }
     }
 
@@ -281,9 +284,7 @@ impl Transaction {
             age: None,
             outcome,
         };
-        match self
-            .policy_of(answer)
-            .and_then(|policy| Ok(policy.freshen(&stored.meta, request, answer, at)))
+        match self.policy_of(answer).map(|policy| policy.freshen(&stored.meta, request, answer, at))
         {
             Ok(Freshened::Stored(mut meta, retention)) => {
                 keep_length(&stored.meta, &mut meta);
@@ -429,6 +430,29 @@ fn keep_length(old: &EntryMeta, new: &mut EntryMeta) {
     if let Some(length) = old.field(http::header::CONTENT_LENGTH) {
         new.headers.insert(http::header::CONTENT_LENGTH, length.clone());
     }
+}
+
+/// Whether a response that is not stored itself tells that the stale one is no longer what the origin
+/// would answer (RFC 9111 §4.3.3), so that it must not come back when the service fails. What only this
+/// request caused tells nothing of that.
+fn supersedes(relay: &Relay, status: StatusCode) -> bool {
+    let by_request = matches!(
+        relay.outcome.reason(),
+        Some(
+            Reason::RequestNoStore
+                | Reason::RequestCookie
+                | Reason::Authorization
+                | Reason::StoreFailed
+                | Reason::Head
+        )
+    );
+    let is_stale = relay.outcome.forward() == Some(Forward::Stale);
+    let has_moved = match status.as_u16() {
+        206 | 304 => false,
+        404 | 410 => true,
+        _ => status.is_success() || status.is_redirection(),
+    };
+    relay.filing.is_none() && is_stale && has_moved && !by_request
 }
 
 /// RFC 5861 §4.

@@ -139,7 +139,7 @@ impl<St: Store, C: Clock> Handled for Parts<St, C> {
             let Some(place) = place else {
                 return Err(PurgeError { kind: PurgeErrorKind::Url, source: None });
             };
-            let done = self.core.invalidate(&place, self.config.store_deadline).await;
+            let done = self.core.invalidate(&[place], self.config.store_deadline).await;
             done.map_err(|source| PurgeError { kind: PurgeErrorKind::Store, source: Some(source) })
         })
     }

@@ -203,10 +203,10 @@ impl<'a> KeyParts<'a> {
     /// without the port that the scheme implies (RFC 9110 §4.2.3).
     fn authority(&self, scheme: &str) -> Option<String> {
         let canonical = |text: &str| canonical_authority(text, scheme);
-        if self.trusted & SteeringField::XForwardedHost.bit() != 0 {
-            if let Some(host) = sole(self.head.headers, "x-forwarded-host").ok()? {
-                return canonical(host);
-            }
+        if self.trusted & SteeringField::XForwardedHost.bit() != 0
+            && let Some(host) = sole(self.head.headers, "x-forwarded-host").ok()?
+        {
+            return canonical(host);
         }
         let host = sole(self.head.headers, header::HOST).ok()?.map(canonical);
         let authority = self.head.uri.authority().map(|authority| canonical(authority.as_str()));

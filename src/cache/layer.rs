@@ -89,7 +89,7 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     pub fn policy(self, policy: CachePolicy) -> Self {
         // Whose cache it is depends on its partition, not on the policy.
         self.set(|config| {
-            config.policy = Arc::new(CachePolicy { class: config.policy.class, ..policy })
+            config.policy = Arc::new(CachePolicy { class: config.policy.class, ..policy });
         })
     }
 

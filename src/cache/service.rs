@@ -8,7 +8,6 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::BoxError;
 use crate::cache::answer::served;
 use crate::cache::body::CacheBody;
 use crate::cache::core::Core;
@@ -21,6 +20,7 @@ use crate::cache::layer::Config;
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::written::{Written, base_of};
 use crate::clock::Clock;
+use crate::error::BoxError;
 use crate::head::RequestHead;
 use crate::rules::policy::Class;
 use crate::rules::reason::Reason;

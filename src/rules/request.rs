@@ -51,12 +51,8 @@ impl CachePolicy {
             has_authorization: headers.contains_key(header::AUTHORIZATION),
             has_cookie: headers.contains_key(header::COOKIE),
         };
-        if OVERRIDES.iter().any(|name| headers.contains_key(name)) {
-            // What the service will do is anybody's guess, so take it for a write.
-            return match is_read(request.method) {
-                true => Eligibility::Bypass(Reason::MethodOverride),
-                false => Eligibility::Write(demand),
-            };
+        if is_read(request.method) && OVERRIDES.iter().any(|name| headers.contains_key(name)) {
+            return Eligibility::Bypass(Reason::MethodOverride);
         }
         if !is_read(request.method) {
             return match is_safe(request.method) {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::cache::entry::Entry;
 use crate::cache::key::CacheKey;
-use crate::store::{Answer, Store, StoreError};
+use crate::store::contract::{Answer, Store};
+use crate::store::error::StoreError;
 
 /// Any store, its type erased: for programs that choose one by configuration. Clones share it.
 ///

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::BoxError;
+use crate::error::BoxError;
 
 /// A store's failure. It never reaches a client.
 #[derive(Debug)]

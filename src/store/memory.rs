@@ -12,7 +12,8 @@ use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::cache::entry::Entry;
 use crate::cache::key::CacheKey;
-use crate::store::{Answer, Store, StoreError};
+use crate::store::contract::{Answer, Store};
+use crate::store::error::StoreError;
 
 /// Keeps entries in this process, as many as its bytes have room for. Clones share them.
 ///
@@ -117,10 +118,10 @@ impl Store for MemoryStore {
         entry: Entry,
         _retain_for: Duration,
     ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        let bytes = weight(key, &entry);
-        if bytes > self.entry_bytes_max {
+        if entry.bytes() > self.entry_bytes_max {
             self.cache.remove(key);
         } else {
+            let bytes = entry.bytes() + key.as_bytes().len() as u64 + SLOT_BYTES;
             self.cache.insert(key.clone(), Kept { entry, bytes });
         }
         ready(Ok(()))
@@ -157,10 +158,6 @@ impl Weighter<CacheKey, Kept> for ByBytes {
     fn weight(&self, _: &CacheKey, kept: &Kept) -> u64 {
         kept.bytes
     }
-}
-
-fn weight(key: &CacheKey, entry: &Entry) -> u64 {
-    entry.bytes() + key.as_bytes().len() as u64 + SLOT_BYTES
 }
 
 /// As many shards as keep threads apart, but none so small that it could not hold some of the largest

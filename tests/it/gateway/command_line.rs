@@ -22,73 +22,28 @@ async fn help_prints_every_flag_and_exits_0() {
 async fn wrong_flags_exit_2_and_are_named() {
     let fine = ["--listen=127.0.0.1:0", "--upstream=http://127.0.0.1:9"];
     for (args, named) in [
-        (
-            vec!["--upstream=http://127.0.0.1:9"],
-            "--listen is required",
-        ),
+        (vec!["--upstream=http://127.0.0.1:9"], "--listen is required"),
         (vec!["--listen=127.0.0.1:0"], "--upstream is required"),
-        (
-            vec!["--listen", "--upstream", "http://h"],
-            "--listen needs a value",
-        ),
-        (
-            vec!["--listen=8080", "--upstream=http://h"],
-            "--listen: \"8080\"",
-        ),
-        (
-            vec!["--listen=127.0.0.1:0", "--upstream=h:80"],
-            "--upstream: \"h:80\"",
-        ),
-        (
-            vec!["--listen=127.0.0.1:0", "--upstream=https://h"],
-            "no TLS",
-        ),
-        (
-            vec!["--listen=127.0.0.1:0", "--upstream=http://h/?q"],
-            "--upstream: ",
-        ),
-        (
-            [&fine[..], &["--store=disk:1GiB"]].concat(),
-            "--store: \"disk:1GiB\"",
-        ),
-        (
-            [&fine[..], &["--store=memory:64MB"]].concat(),
-            "--store: \"memory:64MB\"",
-        ),
-        (
-            [&fine[..], &["--store=memory:0"]].concat(),
-            "--store: \"memory:0\"",
-        ),
-        (
-            [&fine[..], &["--mode", "fast"]].concat(),
-            "--mode: \"fast\"",
-        ),
-        (
-            [&fine[..], &["--entry-bytes-max=-1"]].concat(),
-            "--entry-bytes-max: \"-1\"",
-        ),
+        (vec!["--listen", "--upstream", "http://h"], "--listen needs a value"),
+        (vec!["--listen=8080", "--upstream=http://h"], "--listen: \"8080\""),
+        (vec!["--listen=127.0.0.1:0", "--upstream=h:80"], "--upstream: \"h:80\""),
+        (vec!["--listen=127.0.0.1:0", "--upstream=https://h"], "no TLS"),
+        (vec!["--listen=127.0.0.1:0", "--upstream=http://h/?q"], "--upstream: "),
+        ([&fine[..], &["--store=disk:1GiB"]].concat(), "--store: \"disk:1GiB\""),
+        ([&fine[..], &["--store=memory:64MB"]].concat(), "--store: \"memory:64MB\""),
+        ([&fine[..], &["--store=memory:0"]].concat(), "--store: \"memory:0\""),
+        ([&fine[..], &["--mode", "fast"]].concat(), "--mode: \"fast\""),
+        ([&fine[..], &["--entry-bytes-max=-1"]].concat(), "--entry-bytes-max: \"-1\""),
         (
             [&fine[..], &["--entry-bytes-max=99999999999GiB"]].concat(),
             "--entry-bytes-max: \"99999999999GiB\"",
         ),
-        (
-            [&fine[..], &["--upstream-timeout", "30"]].concat(),
-            "--upstream-timeout: \"30\"",
-        ),
-        (
-            [&fine[..], &["--upstream-timeout", "0s"]].concat(),
-            "--upstream-timeout: \"0s\"",
-        ),
+        ([&fine[..], &["--upstream-timeout", "30"]].concat(), "--upstream-timeout: \"30\""),
+        ([&fine[..], &["--upstream-timeout", "0s"]].concat(), "--upstream-timeout: \"0s\""),
         ([&fine[..], &["--admin=here"]].concat(), "--admin: \"here\""),
-        (
-            [&fine[..], &["--mode=rfc", "--mode", "safe"]].concat(),
-            "--mode is given twice",
-        ),
+        ([&fine[..], &["--mode=rfc", "--mode", "safe"]].concat(), "--mode is given twice"),
         ([&fine[..], &["--verbose"]].concat(), "--verbose is no flag"),
-        (
-            [&fine[..], &["extra"]].concat(),
-            "\"extra\" is not expected",
-        ),
+        ([&fine[..], &["extra"]].concat(), "\"extra\" is not expected"),
     ] {
         let output = run(&args).await;
         let text = String::from_utf8(output.stderr).unwrap();

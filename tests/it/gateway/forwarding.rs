@@ -24,11 +24,7 @@ async fn method_target_and_fields_pass_byte_for_byte() {
         );
         let reply = send(gateway.public, &request).await;
         assert_eq!(reply.status(), 200, "{method} {target}");
-        assert!(
-            reply.body.starts_with(&format!("{method} {target}\n")),
-            "{}",
-            reply.body
-        );
+        assert!(reply.body.starts_with(&format!("{method} {target}\n")), "{}", reply.body);
         assert!(reply.body.contains("host: a.test:8\n"), "{}", reply.body);
         assert!(reply.body.contains("x-field: one, two\n"), "{}", reply.body);
     }
@@ -39,11 +35,7 @@ async fn a_base_path_goes_before_the_path() {
     let echo = origin::echo().await;
     let gateway = Gateway::with(format!("{echo}/base/"), &[]).await;
     let reply = gateway.get("/a/%2e?q=/").await;
-    assert!(
-        reply.body.starts_with("GET /base/a/%2e?q=/\n"),
-        "{}",
-        reply.body
-    );
+    assert!(reply.body.starts_with("GET /base/a/%2e?q=/\n"), "{}", reply.body);
 }
 
 #[tokio::test]
@@ -72,22 +64,13 @@ async fn fields_of_the_clients_connection_are_removed_and_via_is_added() {
     let fields = "Connection: X-Hop, TE\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n\
                   Proxy-Authorization: Basic eDp5\r\nTE: trailers, gzip\r\nUpgrade: h2c\r\nVia: 1.0 before\r\n";
     let reply = gateway.get_with("/", fields).await;
-    for gone in [
-        "x-hop",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authorization",
-        "upgrade",
-        "gzip",
-    ] {
+    for gone in
+        ["x-hop", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade", "gzip"]
+    {
         assert!(!reply.body.contains(gone), "{gone} in {}", reply.body);
     }
     assert!(reply.body.contains("te: trailers\n"), "{}", reply.body);
-    assert!(
-        reply.body.contains("via: 1.0 before\nvia: 1.1 gateway\n"),
-        "{}",
-        reply.body
-    );
+    assert!(reply.body.contains("via: 1.0 before\nvia: 1.1 gateway\n"), "{}", reply.body);
 }
 
 #[tokio::test]
@@ -106,9 +89,7 @@ async fn fields_of_the_upstreams_connection_are_removed() {
 #[tokio::test]
 async fn http_2_requests_pass_with_one_cookie_line() {
     let gateway = Gateway::before(origin::echo().await).await;
-    let client = Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http::<Body>();
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Body>();
     let request = Request::get(format!("http://{}/two", gateway.public))
         .header("cookie", "a=1")
         .header("cookie", "b=2")
@@ -119,10 +100,7 @@ async fn http_2_requests_pass_with_one_cookie_line() {
     let body = response.into_body().collect().await.unwrap().to_bytes();
     let text = String::from_utf8(body.to_vec()).unwrap();
     assert!(text.starts_with("GET /two\n"), "{text}");
-    assert!(
-        text.contains(&format!("host: {}\n", gateway.public)),
-        "{text}"
-    );
+    assert!(text.contains(&format!("host: {}\n", gateway.public)), "{text}");
     assert!(text.contains("cookie: a=1; b=2\n"), "{text}");
     assert!(text.contains("via: 2 gateway\n"), "{text}");
 }
@@ -212,9 +190,6 @@ async fn interim_responses_arrive_before_the_final_one() {
         text.push_str(&wire::read_to_end(&mut stream).await);
         let hints = expected.repeat(if together { 2 } else { 1 });
         let rest = text.strip_prefix(&hints).expect(&text);
-        assert!(
-            rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("\r\n\r\nhi"),
-            "{rest}"
-        );
+        assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("\r\n\r\nhi"), "{rest}");
     }
 }

@@ -24,10 +24,7 @@ async fn the_first_signal_lets_requests_in_flight_finish() {
         chunks.send(Ok("second".into())).await.unwrap();
         drop(chunks);
         let rest = read_to_end(&mut stream).await;
-        assert!(
-            rest.contains("second") && rest.ends_with("\r\n0\r\n\r\n"),
-            "{rest:?}"
-        );
+        assert!(rest.contains("second") && rest.ends_with("\r\n0\r\n\r\n"), "{rest:?}");
         assert_eq!(gateway.exit_code().await, Some(0));
     }
 }

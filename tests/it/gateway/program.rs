@@ -37,12 +37,7 @@ impl Gateway {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let public = address(&mut lines, "listening on http://").await;
         let admin = address(&mut lines, "admin on http://").await;
-        Self {
-            public,
-            admin,
-            child,
-            _stdout: lines,
-        }
+        Self { public, admin, child, _stdout: lines }
     }
 
     /// A GET of this path, on a connection of its own.
@@ -82,11 +77,7 @@ impl Gateway {
 
 /// Runs it to its end: for command lines with which it does not start.
 pub(super) async fn run(args: &[&str]) -> Output {
-    let child = command()
-        .args(args)
-        .kill_on_drop(true)
-        .stdin(Stdio::null())
-        .output();
+    let child = command().args(args).kill_on_drop(true).stdin(Stdio::null()).output();
     soon(child).await.unwrap()
 }
 
@@ -100,15 +91,9 @@ pub(super) async fn soon<T>(event: impl Future<Output = T>) -> T {
 /// Cargo builds the examples along with the tests, beside the folder of the test's own program.
 fn command() -> Command {
     let test = std::env::current_exe().unwrap();
-    let path: PathBuf = test
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/gateway");
+    let path: PathBuf = test.parent().unwrap().parent().unwrap().join("examples/gateway");
     assert!(
-        path.with_extension(std::env::consts::EXE_EXTENSION)
-            .exists(),
+        path.with_extension(std::env::consts::EXE_EXTENSION).exists(),
         "{} is not built: `cargo test` does it, `cargo test --test it` does not",
         path.display()
     );
@@ -116,9 +101,6 @@ fn command() -> Command {
 }
 
 async fn address(lines: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> SocketAddr {
-    let line = soon(lines.next_line())
-        .await
-        .unwrap()
-        .expect("a line with the address");
+    let line = soon(lines.next_line()).await.unwrap().expect("a line with the address");
     line.strip_prefix(prefix).unwrap().parse().unwrap()
 }

@@ -25,10 +25,7 @@ pub(super) async fn by_hand(
     let body = Arc::new(Mutex::new(Some(ReceiverStream::new(body))));
     let address = origin::of(move || async move {
         let body = body.lock().unwrap().take().expect("one request");
-        Response::builder()
-            .header("cache-control", fields)
-            .body(Body::from_stream(body))
-            .unwrap()
+        Response::builder().header("cache-control", fields).body(Body::from_stream(body)).unwrap()
     })
     .await;
     (address, chunks)
@@ -86,9 +83,7 @@ async fn trailers_reach_a_client_that_asked_for_them() {
     let response = "HTTP/1.1 200 OK\r\nTrailer: x-sum\r\nTransfer-Encoding: chunked\r\n\r\n\
                     2\r\nhi\r\n0\r\nX-Sum: 7\r\n\r\n";
     let gateway = Gateway::before(origin::saying(response).await).await;
-    let reply = gateway
-        .get_with("/", "TE: trailers\r\nConnection: te\r\n")
-        .await;
+    let reply = gateway.get_with("/", "TE: trailers\r\nConnection: te\r\n").await;
     assert!(reply.body.contains("x-sum: 7\r\n"), "{reply:?}");
 }
 
@@ -113,8 +108,5 @@ async fn a_long_upload_is_no_slow_upstream() {
     }
     stream.write_all(b"0\r\n\r\n").await.unwrap();
     let reply = read_to_end(&mut stream).await;
-    assert!(
-        reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("25"),
-        "{reply}"
-    );
+    assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("25"), "{reply}");
 }
