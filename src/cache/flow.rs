@@ -1,26 +1,30 @@
 //! The order of things for one request, as a machine: events in, commands out. Nothing here waits.
 
+mod command;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::cache::entry::{Entry, EntryMeta, Stored, StoredResponse};
-use crate::cache::hint::PolicyHint;
+use crate::cache::entry::{Entry, Stored, StoredResponse};
 use crate::cache::index::Index;
 use crate::cache::key::{CacheKey, Place};
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::digest::Secret;
-use crate::fields::vary::{Selecting, Selector, VaryList};
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
 use crate::rules::policy::CachePolicy;
 use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, RequestFacts};
 use crate::rules::reuse::{OnFailure, Reuse};
-use crate::rules::storable::{Retention, Storable};
-use crate::rules::validate::{Conditional, Freshened, Validated, same_by_head, validated};
+use crate::rules::validate::{Conditional, Validated, validated};
 use crate::time::Moment;
+
+pub(crate) use command::{Command, Filing, Inward, Relay, Serving};
+use verdict::supersedes;
 
 /// One request that may be answered from the store.
 ///
@@ -55,58 +59,6 @@ struct Candidate {
     on_failure: OnFailure,
     /// Its validators went inwards; not so when it has none, and when it is fetched anew.
     asked: bool,
-}
-
-/// What to do next.
-pub(crate) enum Command {
-    /// Look this key up, then [`Transaction::found`].
-    Get(CacheKey),
-    /// Call the inner service, then [`Transaction::answered`] or [`Transaction::failed`].
-    Call(Inward),
-    /// Answer with a stored response.
-    Serve(Serving),
-    /// Store the freshened head, then answer with it.
-    Freshen(Box<Serving>, Filing),
-    /// Drop what is stored for the resource, then pass the inner response on.
-    Drop(Relay),
-    /// Pass on what came from the inner service: its response, or its error.
-    Relay(Relay),
-    /// RFC 9111 §5.2.1.7: 504.
-    Refuse(CacheOutcome),
-}
-
-/// How a request goes inwards.
-pub(crate) enum Inward {
-    AsItCame,
-    /// With the stored validators.
-    Conditional(Conditional),
-    /// Without any condition.
-    Unconditional,
-}
-
-pub(crate) struct Serving {
-    pub(crate) stored: StoredResponse,
-    /// `None` where the inner service has just said that it is current.
-    pub(crate) age: Option<Duration>,
-    pub(crate) outcome: CacheOutcome,
-}
-
-/// The inner response, on its way to the client and perhaps into the store.
-pub(crate) struct Relay {
-    pub(crate) outcome: CacheOutcome,
-    pub(crate) filing: Option<(Box<EntryMeta>, Filing)>,
-}
-
-/// Where in the store a response belongs.
-#[derive(Clone, Debug)]
-pub(crate) struct Filing {
-    pub(crate) place: Place,
-    pub(crate) vary: VaryList,
-    /// The selecting values of the request.
-    pub(crate) values: Selecting,
-    /// Another way to ask for it: by the language of its content.
-    pub(crate) alias: Option<Selecting>,
-    pub(crate) retention: Retention,
 }
 
 impl Transaction {
@@ -268,150 +220,6 @@ impl Transaction {
         self.state = State::Inward { candidate: None, forward };
         Command::Call(Inward::AsItCame)
     }
-
-    /// RFC 9111 §4.3.4.
-    fn freshened(
-        &self,
-        request: &RequestFacts,
-        stored: &StoredResponse,
-        forward: Forward,
-        answer: ResponseHead<'_>,
-        at: Exchange,
-    ) -> Command {
-        let outcome = CacheOutcome::forwarded(forward).answered(answer.status);
-        let served = |meta: Box<EntryMeta>, outcome| Serving {
-            stored: StoredResponse { meta: Arc::from(meta), ..stored.clone() },
-            age: None,
-            outcome,
-        };
-        match self.policy_of(answer).map(|policy| policy.freshen(&stored.meta, request, answer, at))
-        {
-            Ok(Freshened::Stored(mut meta, retention)) => {
-                keep_length(&stored.meta, &mut meta);
-                match self.filing(request, &meta, answer, retention) {
-                    Some(filing) => {
-                        let outcome = outcome.left(meta.lifetime, meta.initial_age).stored();
-                        Command::Freshen(Box::new(served(meta, outcome)), filing)
-                    }
-                    None => {
-                        Command::Serve(served(meta, outcome.because(Some(Reason::VaryTooWide))))
-                    }
-                }
-            }
-            Ok(Freshened::Served(mut meta, reason)) => {
-                keep_length(&stored.meta, &mut meta);
-                Command::Serve(served(meta, outcome.because(Some(reason))))
-            }
-            Err(reason) => Command::Serve(Serving {
-                stored: stored.clone(),
-                age: None,
-                outcome: outcome.because(Some(reason)),
-            }),
-        }
-    }
-
-    /// RFC 9111 §4.3.5: a 200 to HEAD freshens the stored response, or shows that it is no longer the one.
-    fn compared(
-        &self,
-        request: &RequestFacts,
-        stored: &StoredResponse,
-        forward: Forward,
-        answer: ResponseHead<'_>,
-        at: Exchange,
-    ) -> Command {
-        if same_by_head(&stored.meta, stored.body.len() as u64, answer, at) {
-            return self.freshened(request, stored, forward, answer, at);
-        }
-        let outcome = CacheOutcome::forwarded(forward).because(Some(Reason::Head));
-        Command::Drop(Relay { outcome, filing: None })
-    }
-
-    /// RFC 9110 §9.3.3: the answer to a POST that a later GET may have.
-    pub(crate) fn written(
-        &self,
-        request: &RequestFacts,
-        answer: ResponseHead<'_>,
-        at: Exchange,
-    ) -> Relay {
-        let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
-        match self.stored(request, answer, at) {
-            // Explicit freshness is a must here.
-            Ok((meta, filing)) if meta.is_explicit => {
-                Relay { outcome: outcome.stored(), filing: Some((meta, filing)) }
-            }
-            _ => Relay { outcome, filing: None },
-        }
-    }
-
-    fn relayed(
-        &self,
-        request: &RequestFacts,
-        forward: Forward,
-        answer: ResponseHead<'_>,
-        at: Exchange,
-    ) -> Command {
-        let outcome = CacheOutcome::forwarded(forward);
-        Command::Relay(match self.stored(request, answer, at) {
-            Ok((meta, filing)) => {
-                let outcome = outcome.left(meta.lifetime, meta.initial_age).stored();
-                Relay { outcome, filing: Some((meta, filing)) }
-            }
-            Err(reason) => Relay { outcome: outcome.because(Some(reason)), filing: None },
-        })
-    }
-
-    fn stored(
-        &self,
-        request: &RequestFacts,
-        answer: ResponseHead<'_>,
-        at: Exchange,
-    ) -> Result<(Box<EntryMeta>, Filing), Reason> {
-        if self.store_failed {
-            return Err(Reason::StoreFailed);
-        }
-        if self.demand.is_head {
-            return Err(Reason::Head);
-        }
-        match self.policy_of(answer)?.storable(request, answer, at) {
-            Storable::No(reason) => Err(reason),
-            Storable::Yes(meta, retention) => {
-                let filing =
-                    self.filing(request, &meta, answer, retention).ok_or(Reason::VaryTooWide)?;
-                Ok((meta, filing))
-            }
-        }
-    }
-
-    fn filing(
-        &self,
-        request: &RequestFacts,
-        meta: &EntryMeta,
-        answer: ResponseHead<'_>,
-        retention: Retention,
-    ) -> Option<Filing> {
-        let selector = self.selector();
-        Some(Filing {
-            place: self.place.clone(),
-            vary: meta.vary.clone(),
-            values: selector.values(&meta.vary, &request.headers)?,
-            alias: selector.stored_alias(&meta.vary, &request.headers, answer.headers),
-            retention,
-        })
-    }
-
-    /// The policy of the innermost clone of this layer, which knows the route.
-    fn policy_of<'a>(&'a self, answer: ResponseHead<'a>) -> Result<&'a CachePolicy, Reason> {
-        match answer.extensions.get::<PolicyHint>() {
-            None => Ok(&self.policy),
-            // What a private layer may store has no place among what a shared one holds, nor the reverse.
-            Some(PolicyHint(policy)) if policy.class != self.policy.class => Err(Reason::Private),
-            Some(PolicyHint(policy)) => Ok(policy),
-        }
-    }
-
-    fn selector(&self) -> Selector<'_> {
-        Selector { secret: &self.secret, languages: self.policy.languages }
-    }
 }
 
 /// The inner response or error as it came.
@@ -423,36 +231,6 @@ fn served_stale(stored: StoredResponse, outcome: CacheOutcome, now: Moment) -> C
     let age = stored.meta.age(now);
     let outcome = outcome.because(Some(Reason::StaleIfError)).left(stored.meta.lifetime, age);
     Command::Serve(Serving { stored, age: Some(age), outcome })
-}
-
-/// The stored body keeps its length, whatever a 304 said of one.
-fn keep_length(old: &EntryMeta, new: &mut EntryMeta) {
-    if let Some(length) = old.field(http::header::CONTENT_LENGTH) {
-        new.headers.insert(http::header::CONTENT_LENGTH, length.clone());
-    }
-}
-
-/// Whether a response that is not stored itself tells that the stale one is no longer what the origin
-/// would answer (RFC 9111 §4.3.3), so that it must not come back when the service fails. What only this
-/// request caused tells nothing of that.
-fn supersedes(relay: &Relay, status: StatusCode) -> bool {
-    let by_request = matches!(
-        relay.outcome.reason(),
-        Some(
-            Reason::RequestNoStore
-                | Reason::RequestCookie
-                | Reason::Authorization
-                | Reason::StoreFailed
-                | Reason::Head
-        )
-    );
-    let is_stale = relay.outcome.forward() == Some(Forward::Stale);
-    let has_moved = match status.as_u16() {
-        206 | 304 => false,
-        404 | 410 => true,
-        _ => status.is_success() || status.is_redirection(),
-    };
-    relay.filing.is_none() && is_stale && has_moved && !by_request
 }
 
 /// RFC 5861 §4.

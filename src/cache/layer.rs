@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use crate::cache::core::Core;
 use crate::cache::handle::CacheHandle;
-use crate::cache::key::KeyParts;
+use crate::cache::key_parts::KeyParts;
 use crate::cache::partition::Partition;
 use crate::cache::service::Cache;
 use crate::clock::{Clock, SystemClock};

@@ -51,7 +51,7 @@ impl<St: Store, C: Clock> Written<St, C> {
     {
         let deadline = self.config.store_deadline;
         let fills_get = self.config.policy.post_fills_get && *request.method() == Method::POST;
-        let headers = if fills_get { request.headers().clone() } else { Default::default() };
+        let headers = if fills_get { request.headers().clone() } else { HeaderMap::new() };
         let mut unanswered = Unanswered::new(&self.core, &self.place, deadline);
         let mut began = self.core.begin(&self.place, deadline);
         let request_time = self.core.clock.now();

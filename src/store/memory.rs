@@ -184,8 +184,6 @@ const ITEMS_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::hash::BuildHasher;
-
     use super::*;
 
     #[test]

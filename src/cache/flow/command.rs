@@ -1,0 +1,62 @@
+//! What a transaction tells its driver to do.
+
+use std::time::Duration;
+
+use crate::cache::entry::{EntryMeta, StoredResponse};
+use crate::cache::key::{CacheKey, Place};
+use crate::cache::outcome::CacheOutcome;
+use crate::fields::vary::{Selecting, VaryList};
+use crate::rules::storable::Retention;
+use crate::rules::validate::Conditional;
+
+/// What to do next.
+pub(crate) enum Command {
+    /// Look this key up, then [`Transaction::found`].
+    Get(CacheKey),
+    /// Call the inner service, then [`Transaction::answered`] or [`Transaction::failed`].
+    Call(Inward),
+    /// Answer with a stored response.
+    Serve(Serving),
+    /// Store the freshened head, then answer with it.
+    Freshen(Box<Serving>, Filing),
+    /// Drop what is stored for the resource, then pass the inner response on.
+    Drop(Relay),
+    /// Pass on what came from the inner service: its response, or its error.
+    Relay(Relay),
+    /// RFC 9111 §5.2.1.7: 504.
+    Refuse(CacheOutcome),
+}
+
+/// How a request goes inwards.
+pub(crate) enum Inward {
+    AsItCame,
+    /// With the stored validators.
+    Conditional(Conditional),
+    /// Without any condition.
+    Unconditional,
+}
+
+pub(crate) struct Serving {
+    pub(crate) stored: StoredResponse,
+    /// `None` where the inner service has just said that it is current.
+    pub(crate) age: Option<Duration>,
+    pub(crate) outcome: CacheOutcome,
+}
+
+/// The inner response, on its way to the client and perhaps into the store.
+pub(crate) struct Relay {
+    pub(crate) outcome: CacheOutcome,
+    pub(crate) filing: Option<(Box<EntryMeta>, Filing)>,
+}
+
+/// Where in the store a response belongs.
+#[derive(Clone, Debug)]
+pub(crate) struct Filing {
+    pub(crate) place: Place,
+    pub(crate) vary: VaryList,
+    /// The selecting values of the request.
+    pub(crate) values: Selecting,
+    /// Another way to ask for it: by the language of its content.
+    pub(crate) alias: Option<Selecting>,
+    pub(crate) retention: Retention,
+}

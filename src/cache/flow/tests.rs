@@ -1,0 +1,288 @@
+//! Every transition, as a table: where a transaction stands, what happens, what it does next.
+
+use bytes::Bytes;
+use http::{Extensions, HeaderName, HeaderValue, Method};
+
+use super::*;
+use crate::cache::hint::PolicyHint;
+use crate::cache::key::{Generation, Origin};
+use crate::fields::vary::VaryList;
+use crate::head::RequestHead;
+use crate::rules::policy::Class;
+use crate::rules::request::Eligibility;
+use crate::rules::storable::Storable;
+use crate::time::{Ticks, Timestamp};
+
+use Event::{Answered, AnsweredPrivately, Failed, Indexed, Kept, Lost, Nothing, Rooted};
+
+/// What happens to a transaction.
+enum Event {
+    /// The store has nothing under the key.
+    Nothing,
+    /// A response with these fields, stored when the test began.
+    Kept(&'static [(&'static str, &'static str)]),
+    /// An index of variants by `accept`.
+    Indexed,
+    /// The root of the divisions.
+    Rooted,
+    /// The store failed.
+    Lost,
+    /// The inner service answered.
+    Answered(u16, &'static [(&'static str, &'static str)]),
+    /// The inner service answered through a private clone of the layer.
+    AnsweredPrivately,
+    /// The inner service returned an error.
+    Failed,
+}
+
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    method: &'static str,
+    request: &'static [(&'static str, &'static str)],
+    is_divided: bool,
+    /// Each event, and the command that answers it.
+    steps: &'static [(Event, &'static str)],
+}
+
+const FRESH: &[(&str, &str)] = &[("cache-control", "max-age=60")];
+const OLD: &[(&str, &str)] = &[("cache-control", "max-age=60"), ("age", "61"), ("etag", "\"a\"")];
+const OLD_BARE: &[(&str, &str)] =
+    &[("cache-control", "max-age=60, stale-if-error=9"), ("age", "61")];
+const OLD_KEPT: &[(&str, &str)] =
+    &[("cache-control", "max-age=60, stale-if-error=9"), ("age", "61"), ("etag", "\"a\"")];
+const NO_STORE: &[(&str, &str)] = &[("cache-control", "no-store")];
+
+const fn case(name: &'static str, steps: &'static [(Event, &'static str)]) -> Case {
+    Case { name, method: "GET", request: &[], is_divided: false, steps }
+}
+
+const fn head(name: &'static str, steps: &'static [(Event, &'static str)]) -> Case {
+    Case { method: "HEAD", ..case(name, steps) }
+}
+
+const fn divided(name: &'static str, steps: &'static [(Event, &'static str)]) -> Case {
+    Case { is_divided: true, ..case(name, steps) }
+}
+
+const fn asking(
+    name: &'static str,
+    request: &'static [(&'static str, &'static str)],
+    steps: &'static [(Event, &'static str)],
+) -> Case {
+    Case { request, ..case(name, steps) }
+}
+
+const CASES: &[Case] = &[
+    case("miss, stored", &[(Nothing, "call as it came"), (Answered(200, FRESH), "relay stored")]),
+    case("miss, not stored", &[(Nothing, "call as it came"), (Answered(200, &[]), "relay")]),
+    case("miss, inner error", &[(Nothing, "call as it came"), (Failed, "relay")]),
+    case("store failed", &[(Lost, "call as it came"), (Answered(200, FRESH), "relay")]),
+    case("hit", &[(Kept(FRESH), "serve")]),
+    case("a root where a response should be", &[(Rooted, "call as it came")]),
+    case("variant", &[(Indexed, "get"), (Kept(FRESH), "serve")]),
+    case("variant missing", &[(Indexed, "get"), (Nothing, "call as it came")]),
+    case("an index where a variant should be", &[(Indexed, "get"), (Indexed, "call as it came")]),
+    divided("division", &[(Rooted, "get"), (Kept(FRESH), "serve")]),
+    divided("no root", &[(Nothing, "call as it came"), (Answered(200, FRESH), "relay stored")]),
+    divided("a response where the root should be", &[(Kept(FRESH), "call as it came")]),
+    divided("division with variants", &[(Rooted, "get"), (Indexed, "get"), (Kept(FRESH), "serve")]),
+    case("validated", &[(Kept(OLD), "call conditional"), (Answered(304, FRESH), "freshen")]),
+    case(
+        "validated, no longer storable",
+        &[(Kept(OLD), "call conditional"), (Answered(304, NO_STORE), "serve")],
+    ),
+    case("replaced", &[(Kept(OLD), "call conditional"), (Answered(200, FRESH), "relay stored")]),
+    case(
+        "replaced by what is not stored",
+        &[(Kept(OLD), "call conditional"), (Answered(200, NO_STORE), "drop")],
+    ),
+    case("replaced by nothing", &[(Kept(OLD), "call conditional"), (Answered(404, &[]), "drop")]),
+    case(
+        "a fault of this request",
+        &[(Kept(OLD), "call conditional"), (Answered(400, &[]), "relay")],
+    ),
+    case(
+        "another's 304",
+        &[
+            (Kept(OLD), "call conditional"),
+            (Answered(304, &[("etag", "\"b\"")]), "call unconditional"),
+            (Answered(200, FRESH), "relay stored"),
+        ],
+    ),
+    case(
+        "another's 304, twice",
+        &[
+            (Kept(OLD), "call conditional"),
+            (Answered(304, &[("etag", "\"b\"")]), "call unconditional"),
+            (Answered(304, &[("etag", "\"b\"")]), "relay"),
+        ],
+    ),
+    case(
+        "another's 304, then a failure",
+        &[
+            (Kept(OLD_KEPT), "call conditional"),
+            (Answered(304, &[("etag", "\"b\"")]), "call unconditional"),
+            (Answered(503, &[]), "serve"),
+        ],
+    ),
+    case(
+        "stale, nothing to validate by",
+        &[(Kept(OLD_BARE), "call as it came"), (Answered(200, FRESH), "relay stored")],
+    ),
+    case(
+        "a 304 to the client's own condition",
+        &[(Kept(OLD_BARE), "call as it came"), (Answered(304, &[]), "relay")],
+    ),
+    case("stale if error", &[(Kept(OLD_KEPT), "call conditional"), (Answered(503, &[]), "serve")]),
+    case("stale on an inner error", &[(Kept(OLD_KEPT), "call conditional"), (Failed, "serve")]),
+    case(
+        "an error and no leave",
+        &[(Kept(OLD), "call conditional"), (Answered(503, &[]), "relay")],
+    ),
+    case("an inner error and no leave", &[(Kept(OLD), "call conditional"), (Failed, "relay")]),
+    asking(
+        "a request that wants an answer now",
+        &[("cache-control", "only-if-cached")],
+        &[(Nothing, "refuse")],
+    ),
+    asking(
+        "nothing fit, only if cached",
+        &[("cache-control", "only-if-cached")],
+        &[(Kept(OLD), "refuse")],
+    ),
+    asking(
+        "no-cache replaced, what others get stays",
+        &[("cache-control", "no-cache")],
+        &[(Kept(FRESH), "call as it came"), (Answered(200, NO_STORE), "relay")],
+    ),
+    asking(
+        "no-store request",
+        &[("cache-control", "no-store")],
+        &[(Nothing, "call as it came"), (Answered(200, FRESH), "relay")],
+    ),
+    head("HEAD from GET", &[(Kept(FRESH), "serve")]),
+    head("HEAD never fills", &[(Nothing, "call as it came"), (Answered(200, FRESH), "relay")]),
+    head(
+        "HEAD freshens",
+        &[
+            (Kept(OLD), "call conditional"),
+            (Answered(200, &[("cache-control", "max-age=9"), ("etag", "\"a\"")]), "freshen"),
+        ],
+    ),
+    head(
+        "HEAD tells of another",
+        &[
+            (Kept(OLD), "call conditional"),
+            (Answered(200, &[("cache-control", "max-age=9"), ("etag", "\"b\"")]), "drop"),
+        ],
+    ),
+    case(
+        "a private clone further in",
+        &[(Nothing, "call as it came"), (AnsweredPrivately, "relay")],
+    ),
+];
+
+#[test]
+fn every_transition_is_as_the_table_says() {
+    for case in CASES {
+        let (mut transaction, facts) = begin(case);
+        assert_eq!(name(&transaction.start()), "get", "{}", case.name);
+        for (at, (event, expected)) in case.steps.iter().enumerate() {
+            let command = happen(&mut transaction, &facts, event);
+            assert_eq!(name(&command), *expected, "{}, step {at}", case.name);
+        }
+    }
+}
+
+fn begin(case: &Case) -> (Transaction, RequestFacts) {
+    let (uri, extensions) = ("/a".parse().unwrap(), Extensions::new());
+    let headers = fields(case.request);
+    let method: Method = case.method.parse().unwrap();
+    let head =
+        RequestHead { method: &method, uri: &uri, headers: &headers, extensions: &extensions };
+    let policy = CachePolicy::shared();
+    let Eligibility::Lookup(demand) = policy.eligible(head, false) else { panic!("{}", case.name) };
+    let origin = Origin { scope: "", scheme: "http", authority: "a.test" };
+    let division = case.is_divided.then(|| Bytes::from_static(b"division"));
+    let place = Place::new(origin, &[], "/a", division);
+    let facts = RequestFacts { demand, headers, spread: 0 };
+    (Transaction::new(Arc::new(policy), Secret::new([7; 16]), place, demand), facts)
+}
+
+fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) -> Command {
+    let mut extensions = Extensions::new();
+    let (status, headers) = match event {
+        Nothing => return transaction.found(&facts.headers, None, NOW),
+        Lost => return transaction.lost(),
+        Failed => return transaction.failed(NOW),
+        Rooted => return found(transaction, facts, Stored::Root(Generation([1; 16]))),
+        Indexed => {
+            let index = Index::new(Generation([2; 16]), accept());
+            return found(transaction, facts, Stored::Index(Arc::new(index)));
+        }
+        Kept(fields) => return found(transaction, facts, stored(fields)),
+        Answered(status, headers) => (*status, fields(headers)),
+        AnsweredPrivately => {
+            let policy = CachePolicy { class: Class::Private, ..CachePolicy::shared() };
+            extensions.insert(PolicyHint(policy));
+            (200, fields(FRESH))
+        }
+    };
+    let status = StatusCode::from_u16(status).unwrap();
+    let answer = ResponseHead { status, headers: &headers, extensions: &extensions };
+    transaction.answered(facts, answer, AT)
+}
+
+fn found(transaction: &mut Transaction, facts: &RequestFacts, what: Stored) -> Command {
+    transaction.found(&facts.headers, Some(Entry(what)), NOW)
+}
+
+/// A response with these fields, as the rules would have stored it.
+fn stored(response: &[(&'static str, &str)]) -> Stored {
+    let (headers, extensions) = (fields(response), Extensions::new());
+    let answer =
+        ResponseHead { status: StatusCode::OK, headers: &headers, extensions: &extensions };
+    let (_, facts) = begin(&case("stored before", &[]));
+    let Storable::Yes(meta, _) = CachePolicy::shared().storable(&facts, answer, AT) else {
+        panic!("{response:?}")
+    };
+    Stored::Response(StoredResponse {
+        meta: Arc::from(meta),
+        body: Bytes::from_static(b"body"),
+        trailers: None,
+    })
+}
+
+fn accept() -> VaryList {
+    match crate::fields::vary::Vary::read(&fields(&[("vary", "accept")])) {
+        crate::fields::vary::Vary::Names(list) => list,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fields(lines: &[(&'static str, &str)]) -> HeaderMap {
+    lines
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect()
+}
+
+fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Get(_) => "get",
+        Command::Call(Inward::AsItCame) => "call as it came",
+        Command::Call(Inward::Conditional(_)) => "call conditional",
+        Command::Call(Inward::Unconditional) => "call unconditional",
+        Command::Serve(_) => "serve",
+        Command::Freshen(..) => "freshen",
+        Command::Drop(_) => "drop",
+        Command::Relay(Relay { filing: Some(_), .. }) => "relay stored",
+        Command::Relay(_) => "relay",
+        Command::Refuse(_) => "refuse",
+    }
+}
+
+const NOW: Moment =
+    Moment { wall: Timestamp::from_secs(1_600_000_000), ticks: Ticks::from_nanos(1) };
+const AT: Exchange = Exchange { request_time: NOW, response_time: NOW };
