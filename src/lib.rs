@@ -1,4 +1,143 @@
-//! x
+//! An HTTP cache that is right, as a tower layer for axum, tonic and hyper services.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use axum::{Router, routing::get};
+//! use tower_keep::cache::{CacheControl, CacheLayer};
+//! use tower_keep::store::MemoryStore;
+//!
+//! async fn product() -> ([(http::HeaderName, http::HeaderValue); 1], &'static str) {
+//!     let fresh = CacheControl::public().max_age(Duration::from_secs(3600));
+//!     ([(http::header::CACHE_CONTROL, fresh.into())], "a fine product")
+//! }
+//!
+//! # async fn serve() {
+//! let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20));
+//! let app = Router::new().route("/products/{id}", get(product)).layer(cache);
+//! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await.unwrap(), app).await.unwrap();
+//! # }
+//! ```
+//!
+//! # What it does
+//!
+//! [`CacheLayer`] stores what responses say may be stored (RFC 9111 §3), serves it while it is fresh
+//! (§4.2), validates it with your service when it is not (§4.3), and drops it when it is written (§4.4).
+//! Preconditions and ranges of clients are answered from the store. A miss streams: its first byte is
+//! not held back, and a body is stored only when all of it came.
+//!
+//! Nothing is stored that nobody said may be stored. The README has the table.
+//!
+//! # How to choose
+//!
+//! - **The policy.** [`CachePolicy::shared`] is for a service of your own, [`CachePolicy::rfc9111`] for a
+//!   proxy in front of others'. Give a route its own with a clone: `cache.clone().policy(..)`.
+//! - **The store.** [`MemoryStore`] is bounded in bytes and resists scans. Anything with get, put and
+//!   remove is a [`Store`]; [`DynStore`] picks one when the program runs.
+//! - **Who shares.** By default everybody. [`CacheLayer::partition_by`] keeps groups of clients apart,
+//!   [`CacheLayer::private_by`] makes it a cache for each user.
+//! - **Where to put it.** Inside authentication, outside compression: what the cache stores is then what
+//!   all clients may have, once per content coding.
+//!
+//! # Cookbook
+//!
+//! **Freshness from the handler, unseen by clients.**
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_keep::cache::CacheHint;
+//!
+//! async fn quote() -> (axum::Extension<CacheHint>, &'static str) {
+//!     (axum::Extension(CacheHint::fresh_for(Duration::from_secs(1))), "101.3")
+//! }
+//! # let _ = quote;
+//! ```
+//!
+//! **Freshness for handlers that say nothing.** Five seconds, shortened by up to a tenth so that what was
+//! stored together does not expire together:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_keep::cache::{CachePolicy, DefaultFreshness};
+//!
+//! let policy = CachePolicy::shared()
+//!     .default_freshness(DefaultFreshness::fixed(Duration::from_secs(5)).jitter(0.1));
+//! # let _ = policy;
+//! ```
+//!
+//! **A policy for one route.** Clones share store and counts:
+//!
+//! ```
+//! use std::time::Duration;
+//! use axum::{Router, routing::get};
+//! use tower_keep::cache::{CacheLayer, CachePolicy, DefaultFreshness};
+//! use tower_keep::store::MemoryStore;
+//!
+//! let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20));
+//! let feed = cache
+//!     .clone()
+//!     .policy(CachePolicy::shared().default_freshness(DefaultFreshness::fixed(Duration::from_secs(30))));
+//! let app: Router = Router::new()
+//!     .route("/products", get(|| async { "products" }))
+//!     .layer(cache)
+//!     .merge(Router::new().route("/feed", get(|| async { "news" })).layer(feed));
+//! # let _ = app;
+//! ```
+//!
+//! **Answers that differ by user.** The partition must tell one user from every other; a request without
+//! a user is neither looked up nor stored:
+//!
+//! ```
+//! use tower_keep::cache::{CacheLayer, Partition};
+//! use tower_keep::store::MemoryStore;
+//!
+//! #[derive(Clone)]
+//! struct UserId(u64); // put into the extensions by your authentication
+//!
+//! let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).private_by(Partition::with(
+//!     |head| head.extensions.get::<UserId>().map(|user| user.0.to_le_bytes().to_vec()),
+//! ));
+//! # let _ = cache;
+//! ```
+//!
+//! **Drop what changed elsewhere.** A write through the layer drops its target by itself; for a change
+//! behind its back, such as a job's:
+//!
+//! ```
+//! # use tower_keep::cache::{CacheHandle, PurgeError};
+//! async fn price_changed(cache: &CacheHandle, id: u64) -> Result<(), PurgeError> {
+//!     let url = format!("http://shop.example/products/{id}").parse().expect("digits make a URL");
+//!     cache.purge_url(&url).await
+//! }
+//! # let _ = price_changed;
+//! ```
+//!
+//! **Ask what happened.** [`CacheOutcome`] is in the extensions of every response, `Cache-Status`
+//! (RFC 9211) in its fields, and with the `tracing` feature an event tells why a response was not stored.
+//!
+//! **Test with a clock of your own.** With the `test-util` feature, `CacheLayer::with_clock` takes a
+//! `ManualClock`: time passes when your test says so.
+//!
+//! # Good to know
+//!
+//! - A cache tells on its users: who sees that an answer was a hit learns that
+//!   somebody asked before. `Age` shows it, and so does `Cache-Status` unless
+//!   [`CacheLayer::without_cache_status`]; a partition per user hides it.
+//! - An interim response (1xx) does not pass a tower service, so none reaches the cache or the client.
+//! - Inside [`axum::Router::nest`](https://docs.rs/axum/latest/axum/struct.Router.html#method.nest) the
+//!   target has lost its prefix: use `tower_keep::axum::target` or [`CacheLayer::scope`].
+//!
+//! [`CacheHint`]: cache::CacheHint
+//! [`CacheLayer`]: cache::CacheLayer
+//! [`CacheLayer::partition_by`]: cache::CacheLayer::partition_by
+//! [`CacheLayer::private_by`]: cache::CacheLayer::private_by
+//! [`CacheLayer::scope`]: cache::CacheLayer::scope
+//! [`CacheLayer::without_cache_status`]: cache::CacheLayer::without_cache_status
+//! [`CacheOutcome`]: cache::CacheOutcome
+//! [`CachePolicy::rfc9111`]: cache::CachePolicy::rfc9111
+//! [`CachePolicy::shared`]: cache::CachePolicy::shared
+//! [`DynStore`]: store::DynStore
+//! [`MemoryStore`]: store::MemoryStore
+//! [`Store`]: store::Store
 
 #[cfg(feature = "axum")]
 pub mod axum;
@@ -15,3 +154,8 @@ pub mod test_util;
 pub mod time;
 
 pub use error::BoxError;
+
+/// The README's own code, so that it compiles.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
