@@ -21,6 +21,8 @@ pub enum Reason {
     MethodOverride,
     /// A precondition that only the origin can check (RFC 9111 §4.3.2).
     Precondition,
+    /// The request's Connection names another of its fields, which some services then do not see.
+    ConnectionField,
     /// The request has a Cookie, and the policy bypasses those.
     Cookie,
     /// The layer is private and the request belongs to no partition.
@@ -93,6 +95,7 @@ impl Reason {
             Self::Host => "host",
             Self::MethodOverride => "method-override",
             Self::Precondition => "precondition",
+            Self::ConnectionField => "connection-field",
             Self::Cookie => "cookie",
             Self::NoPartition => "no-partition",
             Self::NestedCache => "nested-cache",

@@ -4,6 +4,7 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderName};
 
 use crate::fields::cache_control::RequestDirectives;
+use crate::fields::list;
 use crate::head::RequestHead;
 use crate::rules::policy::{CachePolicy, RequestDirective};
 use crate::rules::reason::Reason;
@@ -75,6 +76,8 @@ impl CachePolicy {
         {
             // RFC 9111 §4.3.2: these are for the origin to check.
             Some(Reason::Precondition)
+        } else if hides_a_field(headers) {
+            Some(Reason::ConnectionField)
         } else if demand.has_cookie && self.bypass_on_cookie {
             Some(Reason::Cookie)
         } else {
@@ -113,6 +116,15 @@ fn is_safe(method: &Method) -> bool {
 fn declares_content(headers: &HeaderMap) -> bool {
     let length = headers.get(header::CONTENT_LENGTH);
     headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+}
+
+/// RFC 9110 §7.6.1: whether Connection names a field of this request, which a proxy further in removes and
+/// another service does not: then nobody knows what the answer was selected by.
+fn hides_a_field(headers: &HeaderMap) -> bool {
+    list::members(headers, header::CONNECTION).any(|name| {
+        let connects = name.eq_ignore_ascii_case(b"keep-alive") || name.eq_ignore_ascii_case(b"te");
+        !connects && HeaderName::from_bytes(name).is_ok_and(|name| headers.contains_key(name))
+    })
 }
 
 /// Fields by which some frameworks let a client choose another method than the request line's.

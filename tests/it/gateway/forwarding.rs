@@ -61,7 +61,7 @@ async fn unknown_status_and_its_phrase_pass() {
 #[tokio::test]
 async fn fields_of_the_clients_connection_are_removed_and_via_is_added() {
     let gateway = Gateway::before(origin::echo().await).await;
-    let fields = "Connection: X-Hop, TE\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n\
+    let fields = "Connection: X-Hop, TE, Upgrade\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\n\
                   Proxy-Authorization: Basic eDp5\r\nTE: trailers, gzip\r\nUpgrade: h2c\r\nVia: 1.0 before\r\n";
     let reply = gateway.get_with("/", fields).await;
     for gone in
