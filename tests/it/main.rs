@@ -12,3 +12,4 @@
 mod gateway;
 mod smoke;
 mod support;
+mod telling;
