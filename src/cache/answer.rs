@@ -74,9 +74,6 @@ pub(crate) fn relayed<B: Body, St: Store, C: Clock>(
     began: Began,
 ) -> Response<CacheBody<B>> {
     let Relay { mut outcome, filing } = relay;
-    if outcome.forward() != Some(Forward::Method) {
-        core.stats.miss();
-    }
     let fill = filing.and_then(|(meta, filing)| match room(core, config, &response) {
         Ok(length) => {
             let sink = Filling { core: core.clone(), meta, filing, began };
@@ -88,8 +85,12 @@ pub(crate) fn relayed<B: Body, St: Store, C: Clock>(
             None
         }
     });
-    if fill.is_none() {
-        core.not_stored(outcome.reason());
+    // A write is no look-up that missed.
+    if outcome.forward() != Some(Forward::Method) {
+        core.stats.miss();
+        if fill.is_none() {
+            core.not_stored(outcome.reason());
+        }
     }
     let response = response.map(|body| match fill {
         Some(fill) => CacheBody::filling(body, fill),

@@ -198,7 +198,7 @@ impl Transaction {
                 stored,
             }),
             Reuse::Unsatisfiable => {
-                Command::Refuse(CacheOutcome::hit().because(Some(Reason::OnlyIfCached)))
+                Command::Refuse(CacheOutcome::refused().because(Some(Reason::OnlyIfCached)))
             }
             Reuse::Revalidate { reason, on_failure } => {
                 let forward =
@@ -215,7 +215,7 @@ impl Transaction {
     fn missed(&mut self, forward: Forward) -> Command {
         // RFC 9111 §5.2.1.7.
         if self.demand.directives.only_if_cached {
-            return Command::Refuse(CacheOutcome::hit().because(Some(Reason::OnlyIfCached)));
+            return Command::Refuse(CacheOutcome::refused().because(Some(Reason::OnlyIfCached)));
         }
         self.state = State::Inward { candidate: None, forward };
         Command::Call(Inward::AsItCame)

@@ -19,6 +19,7 @@ use crate::rules::reason::Reason;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheOutcome {
+    is_hit: bool,
     forward: Option<Forward>,
     forward_status: Option<StatusCode>,
     is_stored: bool,
@@ -60,17 +61,23 @@ impl Forward {
 
 impl CacheOutcome {
     pub(crate) const fn hit() -> Self {
+        Self { is_hit: true, ..Self::refused() }
+    }
+
+    pub(crate) const fn forwarded(forward: Forward) -> Self {
+        Self { forward: Some(forward), ..Self::refused() }
+    }
+
+    /// Answered neither from the store nor by the inner service.
+    pub(crate) const fn refused() -> Self {
         Self {
+            is_hit: false,
             forward: None,
             forward_status: None,
             is_stored: false,
             reason: None,
             left_secs: None,
         }
-    }
-
-    pub(crate) const fn forwarded(forward: Forward) -> Self {
-        Self { forward: Some(forward), ..Self::hit() }
     }
 
     pub(crate) const fn because(mut self, reason: Option<Reason>) -> Self {
@@ -104,10 +111,11 @@ impl CacheOutcome {
 
     /// Whether a stored response was served without asking the inner service.
     pub const fn is_hit(&self) -> bool {
-        self.forward.is_none()
+        self.is_hit
     }
 
-    /// Why the request went inwards; `None` for a hit.
+    /// Why the request went inwards; `None` for a hit, and for a request that wanted a stored response only
+    /// and was refused.
     pub const fn forward(&self) -> Option<Forward> {
         self.forward
     }
@@ -135,9 +143,11 @@ impl CacheOutcome {
     /// The member that this cache adds to Cache-Status.
     pub(crate) fn cache_status(&self, name: &CacheName, key: Option<&str>) -> HeaderValue {
         let mut member = Member::new(name);
-        match self.forward {
-            None => member = member.flag("hit"),
-            Some(forward) => member = member.token("fwd", forward.as_str()),
+        if self.is_hit {
+            member = member.flag("hit");
+        }
+        if let Some(forward) = self.forward {
+            member = member.token("fwd", forward.as_str());
         }
         if let Some(status) = self.forward_status {
             member = member.int("fwd-status", i64::from(status.as_u16()));
