@@ -33,7 +33,7 @@ pub(crate) fn served<B: Body, St: Store, C: Clock>(
     demand: &Demand,
     finish: &Finish,
 ) -> Response<CacheBody<B>> {
-    let Serving { stored, age, outcome } = serving;
+    let Serving { stored, age, outcome, for_this_client } = serving;
     match (outcome.forward(), outcome.reason()) {
         (None, _) => core.stats.hit(),
         (Some(_), Some(Reason::StaleIfError)) => core.stats.served_stale(),
@@ -48,6 +48,9 @@ pub(crate) fn served<B: Body, St: Store, C: Clock>(
     let mut response = Response::new(body);
     *response.status_mut() = presented.status;
     *response.headers_mut() = presented.headers;
+    for (name, value) in &for_this_client {
+        response.headers_mut().append(name, value.clone());
+    }
     finish.clone().with(outcome).apply(response)
 }
 
@@ -137,8 +140,8 @@ impl<St: Store, C: Clock> Sink for Filling<St, C> {
             // RFC 9110 §8.6: from the stored body, whatever the inner service said.
             meta.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        // RFC 9111 §3.1 holds for trailers too, and no cookie is meant for later clients.
-        let trailers = trailers.map(|trailers| storable_fields(&trailers, &[header::SET_COOKIE]));
+        // RFC 9111 §3.1 holds for trailers too.
+        let trailers = trailers.map(|trailers| storable_fields(&trailers, &filing.left_out));
         let trailers = trailers.filter(|trailers| !trailers.is_empty()).map(Arc::new);
         let response = StoredResponse { meta: Arc::from(meta), body, trailers };
         finish_soon(async move {

@@ -1,10 +1,14 @@
 //! What all clones of one layer share: the store, the clock, and what is counted.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
+use crate::cache::flow::Setting;
 use crate::cache::key::{CacheKey, Generation};
+use crate::cache::layer::Config;
 use crate::cache::stats::Stats;
 use crate::clock::Clock;
 use crate::digest::Secret;
@@ -33,6 +37,12 @@ impl<St, C: Clock> Core<St, C> {
             writes: Writes::new(),
             drawn: AtomicU64::new(0),
         }
+    }
+
+    /// What a transaction of a layer with this configuration has to know.
+    pub(crate) fn setting(&self, config: &Config) -> Setting {
+        let Config { policy, telling, .. } = config;
+        Setting { policy: policy.clone(), secret: self.secret, core: self.id, telling: *telling }
     }
 
     /// A generation that was never there before, and that nobody can foretell.
@@ -95,6 +105,11 @@ impl Writes {
 /// `None` when the deadline comes first. Without the `rt` feature, or outside a runtime, nothing keeps
 /// the time and the store's own limits are what counts.
 async fn within<T>(deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    // A store in this process answers at once, and needs no timer (nor a runtime that has one).
+    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await {
+        return Some(done);
+    }
     #[cfg(feature = "rt")]
     if tokio::runtime::Handle::try_current().is_ok() {
         return tokio::time::timeout(deadline, work).await.ok();

@@ -53,12 +53,15 @@ impl<St: Store, C: Clock> Driver<St, C> {
         let (parts, body) = request.into_parts();
         let mut body = Some(body);
         let facts = RequestFacts { demand, headers: parts.headers.clone(), spread: core.spread() };
+        // The whole look-up has one deadline, however many questions it takes.
+        let started = core.clock.now().ticks;
+        let left = || deadline.saturating_sub(core.clock.now().ticks.since(started));
         let mut answer = None;
         // Until the inner service is called; then from there on.
         let mut began = core.begin(&place, deadline);
         loop {
             command = match command {
-                Command::Get(key) => match core.asked(deadline, core.store.get(&key)).await {
+                Command::Get(key) => match core.asked(left(), core.store.get(&key)).await {
                     Ok(entry) => transaction.found(&facts.headers, entry, core.clock.now()),
                     Err(_) => transaction.lost(),
                 },
@@ -87,11 +90,15 @@ impl<St: Store, C: Clock> Driver<St, C> {
                     });
                     Command::Serve(*serving)
                 }
-                Command::Drop(mut relay) => {
-                    if core.invalidate(std::slice::from_ref(&place), deadline).await.is_err() {
-                        relay.outcome = relay.outcome.because(Some(Reason::InvalidationFailed));
+                Command::Drop(then) => {
+                    let dropped = core.invalidate(std::slice::from_ref(&place), deadline).await;
+                    match (*then, dropped) {
+                        (Command::Relay(mut relay), Err(_)) => {
+                            relay.outcome = relay.outcome.because(Some(Reason::InvalidationFailed));
+                            Command::Relay(relay)
+                        }
+                        (then, _) => then,
                     }
-                    Command::Relay(relay)
                 }
                 Command::Refuse(outcome) => return Ok(refused(core, outcome, finish)),
                 Command::Relay(relay) => match answer.take() {

@@ -12,7 +12,7 @@ use crate::cache::index::Index;
 use crate::cache::key::Generation;
 use crate::fields::etag::EntityTag;
 use crate::fields::vary::VaryList;
-use crate::time::{Moment, Timestamp};
+use crate::time::{Moment, Ticks, Timestamp};
 
 /// What a [`Store`](crate::store::Store) keeps under one key: opaque, and cheap to clone.
 ///
@@ -45,6 +45,8 @@ pub(crate) struct EntryMeta {
     pub(crate) lifetime: Duration,
     /// RFC 9111 §4.2.3: `corrected_initial_age`.
     pub(crate) initial_age: Duration,
+    /// When it was asked for. Of two responses the one that was asked for later is the newer.
+    pub(crate) requested: Ticks,
     /// When the response came: `response_time`.
     pub(crate) received: Moment,
     pub(crate) date: Timestamp,
@@ -133,6 +135,7 @@ impl EntryMeta {
             headers,
             lifetime: Duration::ZERO,
             initial_age: Duration::ZERO,
+            requested: self.requested,
             received,
             date: self.date,
             etag: self.etag.clone(),

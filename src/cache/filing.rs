@@ -26,33 +26,52 @@ impl<St: Store, C: Clock> Core<St, C> {
         Began { writes: self.writes.seen(place.resource()), deadline }
     }
 
-    /// Stores a response where it belongs, unless its resource was written while it was on its way.
+    /// Stores a response where it belongs, unless its resource was written while it was on its way, or a
+    /// newer one is there already.
     pub(crate) async fn file(
         &self,
         filing: &Filing,
         response: StoredResponse,
         began: Began,
     ) -> Result<(), Reason> {
-        let overtaken = || self.writes.seen(filing.place.resource()) != began.writes;
-        let bytes = Entry(Stored::Response(response.clone())).bytes();
-        let result = match bytes > self.store.entry_bytes_max() {
-            true => Err(Reason::TooLarge),
-            false if overtaken() => Err(Reason::Overtaken),
-            false => match self.put(filing, response, began.deadline).await {
-                Ok(key) if overtaken() => {
-                    // The write removed what was there before; this came after it.
-                    let _ = self.asked(began.deadline, self.store.remove(&key)).await;
-                    Err(Reason::Overtaken)
-                }
-                Ok(_) => Ok(()),
-                Err(_) => Err(Reason::StoreFailed),
-            },
-        };
+        let result = self.filed(filing, response, began).await;
         match result {
             Ok(()) => self.stats.stored(),
             Err(reason) => self.not_stored(Some(reason)),
         }
         result
+    }
+
+    async fn filed(
+        &self,
+        filing: &Filing,
+        response: StoredResponse,
+        began: Began,
+    ) -> Result<(), Reason> {
+        let overtaken = || self.writes.seen(filing.place.resource()) != began.writes;
+        if Entry(Stored::Response(response.clone())).bytes() > self.store.entry_bytes_max() {
+            return Err(Reason::TooLarge);
+        }
+        if overtaken() {
+            return Err(Reason::Overtaken);
+        }
+        let put = self.put(filing, response, began.deadline).await;
+        if overtaken() {
+            // The write removed what was there before; this may have come after it, even where the store
+            // did not say so in time.
+            let keys = [filing.place.resource().clone(), filing.place.root()];
+            let removed = async {
+                let first = self.store.remove(&keys[0]).await;
+                first.and(self.store.remove(&keys[1]).await)
+            };
+            let _ = self.asked(began.deadline, removed).await;
+            return Err(Reason::Overtaken);
+        }
+        match put {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Reason::Overtaken),
+            Err(_) => Err(Reason::StoreFailed),
+        }
     }
 
     /// Counts and tells of a response that is not stored.
@@ -89,35 +108,48 @@ impl<St: Store, C: Clock> Core<St, C> {
         self.asked(deadline, removed).await
     }
 
-    /// The key under which the response now lies.
+    /// Whether the response is now in the store: not so where a newer one is.
     async fn put(
         &self,
         filing: &Filing,
         response: StoredResponse,
         deadline: Duration,
-    ) -> Result<CacheKey, StoreError> {
+    ) -> Result<bool, StoreError> {
         let retain_for = filing.retention.0;
-        let entry = Entry(Stored::Response(response));
         let base = self.base(&filing.place, deadline).await?;
+        let there = self.asked(deadline, self.store.get(&base)).await?.map(|entry| entry.0);
         if filing.vary.is_empty() {
+            if is_newer(there.as_ref(), filing, &response) {
+                return Ok(false);
+            }
+            let entry = Entry(Stored::Response(response));
             self.asked(deadline, self.store.put(&base, entry, retain_for)).await?;
-            return Ok(base);
+            return Ok(true);
         }
-        let index = self.index(&base, filing, deadline).await?;
+        // The index as it is, where it has the same Vary list; else a new one, which cuts off the old
+        // variants.
+        let index = match there {
+            Some(Stored::Index(index)) if *index.vary() == filing.vary => index,
+            _ => Arc::new(Index::new(self.generation(), filing.vary.clone())),
+        };
         let key = base.variant(index.generation(), &filing.values);
+        let there = self.asked(deadline, self.store.get(&key)).await?.map(|entry| entry.0);
+        if is_newer(there.as_ref(), filing, &response) {
+            return Ok(false);
+        }
         let now = self.clock.now();
-        let (index, left) =
-            index.with(key.clone(), filing.alias.clone(), now.wall.plus(retain_for), now.ticks);
+        let until = now.wall.plus(retain_for);
+        let (index, left) = index.with(key.clone(), filing.alias.clone(), until, now.ticks);
         let index_retained_for = index.until().since(now.wall);
         // The variant first: an index never leads to what was not yet there.
+        let entry = Entry(Stored::Response(response));
         self.asked(deadline, self.store.put(&key, entry, retain_for)).await?;
         let index = Entry(Stored::Index(Arc::new(index)));
         self.asked(deadline, self.store.put(&base, index, index_retained_for)).await?;
         if let Some(left) = left {
             self.asked(deadline, self.store.remove(&left)).await?;
         }
-        // What an invalidation has to find: without the index nothing leads to the variant.
-        Ok(base)
+        Ok(true)
     }
 
     /// The key under which the response or the index of this request's division lies.
@@ -141,19 +173,18 @@ impl<St: Store, C: Clock> Core<St, C> {
         };
         Ok(place.divided(generation).unwrap_or(root))
     }
+}
 
-    /// The index as it is, where it has the same Vary list; else a new one, which cuts off the old variants.
-    async fn index(
-        &self,
-        base: &CacheKey,
-        filing: &Filing,
-        deadline: Duration,
-    ) -> Result<Arc<Index>, StoreError> {
-        let found = self.asked(deadline, self.store.get(base)).await?;
-        Ok(match found.map(|entry| entry.0) {
-            Some(Stored::Index(index)) if *index.vary() == filing.vary => index,
-            _ => Arc::new(Index::new(self.generation(), filing.vary.clone())),
-        })
+/// Whether what lies there came of a later fetch (RFC 9111 §4: of several responses the most recent one
+/// is used), or is no longer the response that a 304 freshened.
+fn is_newer(there: Option<&Stored>, filing: &Filing, response: &StoredResponse) -> bool {
+    let requested = match there {
+        Some(Stored::Response(there)) => Some(there.meta.requested),
+        _ => None,
+    };
+    match filing.freshens {
+        Some(freshens) => requested.is_some_and(|requested| requested != freshens),
+        None => requested.is_some_and(|requested| requested > response.meta.requested),
     }
 }
 

@@ -108,11 +108,11 @@ impl Gathered {
         }
     }
 
-    /// The whole where its length is known; else as much as came, within bounds, so that a body of many
+    /// The whole where its length is known, unless that is very much; else as much as came, within bounds, so that a body of many
     /// small frames takes few segments and one of large frames wastes little.
     fn next_segment(&self, came: usize, length: u64) -> usize {
         match usize::try_from(length) {
-            Ok(length) if length > 0 && self.segments.is_empty() => length,
+            Ok(length) if length > 0 && self.segments.is_empty() => length.min(SEGMENT_BYTES_FIRST),
             _ => came.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
         }
     }
@@ -134,3 +134,5 @@ impl Gathered {
 
 const SEGMENT_BYTES_MIN: usize = 4 << 10;
 const SEGMENT_BYTES_MAX: usize = 64 << 10;
+/// A length is only what the head says: no more than this is reserved for it.
+const SEGMENT_BYTES_FIRST: usize = 1 << 20;

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use http::{HeaderName, Response};
 
-use crate::cache::hint::PolicyHint;
+use crate::cache::hint::{PolicyHint, PolicyHints};
 use crate::cache::layer::Config;
 use crate::cache::outcome::CacheOutcome;
 use crate::fields::cache_status::CacheName;
 use crate::head::RequestHead;
-use crate::rules::policy::CachePolicy;
 
 #[derive(Clone)]
 pub(crate) struct Finish {
@@ -17,17 +16,16 @@ pub(crate) struct Finish {
     /// The target, where Cache-Status is to show it.
     key: Option<Arc<str>>,
     outcome: Option<CacheOutcome>,
-    policy: Option<PolicyHint>,
+    hint: Option<PolicyHint>,
 }
 
 impl Finish {
     pub(crate) fn new(config: &Config, request: RequestHead<'_>) -> Self {
         let key = config.status_key.then(|| {
-            let (scheme, authority, target) =
-                (config.key)(request).base(&config.scheme).unwrap_or_default();
+            let (scheme, authority, target) = (config.key)(request).base(&config.scheme);
             format!("{scheme}://{authority}{target}").into()
         });
-        Self { name: config.status_name.clone(), key, outcome: None, policy: None }
+        Self { name: config.status_name.clone(), key, outcome: None, hint: None }
     }
 
     pub(crate) fn with(mut self, outcome: CacheOutcome) -> Self {
@@ -37,15 +35,16 @@ impl Finish {
 
     /// A clone of the same layer further out decides; it is told this route's policy, and only it speaks
     /// in Cache-Status.
-    pub(crate) fn nested(self, outcome: CacheOutcome, policy: &CachePolicy) -> Self {
-        Self { name: None, policy: Some(PolicyHint(policy.clone())), ..self.with(outcome) }
+    pub(crate) fn nested(self, outcome: CacheOutcome, hint: PolicyHint) -> Self {
+        Self { name: None, hint: Some(hint), ..self.with(outcome) }
     }
 
     pub(crate) fn apply<B>(&self, mut response: Response<B>) -> Response<B> {
-        if let Some(policy) = &self.policy
-            && response.extensions().get::<PolicyHint>().is_none()
-        {
-            response.extensions_mut().insert(policy.clone());
+        if let Some(hint) = &self.hint {
+            let hints = response.extensions_mut().get_or_insert_default::<PolicyHints>();
+            if hints.of(hint.core).is_none() {
+                hints.0.push(hint.clone());
+            }
         }
         let Some(outcome) = self.outcome else { return response };
         if let Some(name) = &self.name {

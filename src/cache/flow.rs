@@ -31,13 +31,22 @@ use verdict::supersedes;
 /// *Invariant*: every command is answered by exactly one event ([`found`](Self::found),
 /// [`answered`](Self::answered) or [`failed`](Self::failed)) until one comes that ends the request.
 pub(crate) struct Transaction {
-    policy: Arc<CachePolicy>,
-    secret: Secret,
+    setting: Setting,
     place: Place,
     demand: Demand,
     state: State,
     /// The store did not answer: nothing is known of what it holds.
     store_failed: bool,
+}
+
+/// What a transaction has to know of its layer.
+#[derive(Clone)]
+pub(crate) struct Setting {
+    pub(crate) policy: Arc<CachePolicy>,
+    pub(crate) secret: Secret,
+    /// Which core it is, and how its layer tells requests apart: see [`PolicyHint`](super::hint::PolicyHint).
+    pub(crate) core: u64,
+    pub(crate) telling: u64,
 }
 
 enum State {
@@ -62,15 +71,12 @@ struct Candidate {
 }
 
 impl Transaction {
-    pub(crate) fn new(
-        policy: Arc<CachePolicy>,
-        secret: Secret,
-        place: Place,
-        demand: Demand,
-    ) -> Self {
-        let state =
-            if place.is_divided() { State::Root } else { State::Base(place.resource().clone()) };
-        Self { policy, secret, place, demand, state, store_failed: false }
+    pub(crate) fn new(setting: Setting, place: Place, demand: Demand) -> Self {
+        let state = match place.is_divided() {
+            true => State::Root,
+            false => State::Base(place.resource().clone()),
+        };
+        Self { setting, place, demand, state, store_failed: false }
     }
 
     pub(crate) fn start(&self) -> Command {
@@ -162,10 +168,12 @@ impl Transaction {
                 Command::Call(Inward::Unconditional)
             }
             Validated::Replaced if self.demand.is_head && answer.status == StatusCode::OK => {
-                self.compared(request, &candidate.stored, forward, answer, at)
+                self.compared(request, &candidate, forward, answer, at)
             }
             Validated::Replaced => match self.relayed(request, forward, answer, at) {
-                Command::Relay(relay) if supersedes(&relay, answer.status) => Command::Drop(relay),
+                Command::Relay(relay) if supersedes(&relay, answer.status) => {
+                    Command::Drop(Box::new(Command::Relay(relay)))
+                }
                 other => other,
             },
         }
@@ -191,8 +199,9 @@ impl Transaction {
 
     /// RFC 9111 §4: fresh, or to be validated first.
     fn judged(&mut self, stored: StoredResponse, now: Moment) -> Command {
-        match self.policy.reuse(self.demand, &stored.meta, now) {
+        match self.setting.policy.reuse(self.demand, &stored.meta, now) {
             Reuse::Fresh { age, reason } => Command::Serve(Serving {
+                for_this_client: HeaderMap::new(),
                 outcome: CacheOutcome::hit().because(reason).left(stored.meta.lifetime, age),
                 age: Some(age),
                 stored,
@@ -230,7 +239,7 @@ fn passed(forward: Forward) -> Command {
 fn served_stale(stored: StoredResponse, outcome: CacheOutcome, now: Moment) -> Command {
     let age = stored.meta.age(now);
     let outcome = outcome.because(Some(Reason::StaleIfError)).left(stored.meta.lifetime, age);
-    Command::Serve(Serving { stored, age: Some(age), outcome })
+    Command::Serve(Serving { stored, age: Some(age), outcome, for_this_client: HeaderMap::new() })
 }
 
 /// RFC 5861 §4.

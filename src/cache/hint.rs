@@ -1,5 +1,6 @@
 //! What a handler tells the cache in front of it, beside the fields that clients see.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::rules::policy::CachePolicy;
@@ -72,6 +73,23 @@ impl CacheHint {
     }
 }
 
-/// The policy of a clone of the same layer further in: it knows the route, the outer one holds the store.
+/// What clones of one or more layers further in tell those further out: they know the route, the
+/// outermost clone of each holds the look-up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PolicyHints(pub(crate) Vec<PolicyHint>);
+
 #[derive(Clone, Debug)]
-pub(crate) struct PolicyHint(pub(crate) CachePolicy);
+pub(crate) struct PolicyHint {
+    /// The core that the clone belongs to.
+    pub(crate) core: u64,
+    /// How the clone tells requests apart: key, scope, scheme, hosts, partition.
+    pub(crate) telling: u64,
+    pub(crate) policy: Arc<CachePolicy>,
+}
+
+impl PolicyHints {
+    /// What the innermost clone of this core said.
+    pub(crate) fn of(&self, core: u64) -> Option<&PolicyHint> {
+        self.0.iter().find(|hint| hint.core == core)
+    }
+}

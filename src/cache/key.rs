@@ -127,7 +127,7 @@ pub(crate) fn push(out: &mut Vec<u8>, part: &[u8]) {
     out.extend_from_slice(part);
 }
 
-fn push_count(out: &mut Vec<u8>, count: usize) {
+pub(crate) fn push_count(out: &mut Vec<u8>, count: usize) {
     out.extend_from_slice(&(count as u64).to_le_bytes());
 }
 

@@ -1,55 +1,14 @@
-//! What the key of a request is made of, and the fields by which clients steer some services.
+//! What the key of a request is made of.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap};
 use http::uri::{Authority, Scheme};
 
-use crate::cache::key::{Origin, Place, push};
+use crate::cache::key::{Origin, Place, push, push_count};
+use crate::cache::steering::SteeringField;
 use crate::head::RequestHead;
-
-/// A field by which clients tell some services what to answer with, though it is no part of the target.
-///
-/// An attacker who sends one may get an answer that others must not see. So each is a part of the key
-/// when a request carries it, unless [`KeyParts::ignored`] or [`KeyParts::trusted`] says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SteeringField {
-    /// `Forwarded` with a `host=` or `proto=` parameter (RFC 7239).
-    Forwarded,
-    /// `X-Forwarded-Host`.
-    XForwardedHost,
-    /// `X-Forwarded-Port`.
-    XForwardedPort,
-    /// `X-Forwarded-Prefix`.
-    XForwardedPrefix,
-    /// `X-Forwarded-Proto`.
-    XForwardedProto,
-    /// `X-Host`.
-    XHost,
-    /// `X-Original-URL`.
-    XOriginalUrl,
-    /// `X-Rewrite-URL`.
-    XRewriteUrl,
-}
-
-impl SteeringField {
-    const ALL: [(Self, HeaderName); 8] = [
-        (Self::Forwarded, header::FORWARDED),
-        (Self::XForwardedHost, HeaderName::from_static("x-forwarded-host")),
-        (Self::XForwardedPort, HeaderName::from_static("x-forwarded-port")),
-        (Self::XForwardedPrefix, HeaderName::from_static("x-forwarded-prefix")),
-        (Self::XForwardedProto, HeaderName::from_static("x-forwarded-proto")),
-        (Self::XHost, HeaderName::from_static("x-host")),
-        (Self::XOriginalUrl, HeaderName::from_static("x-original-url")),
-        (Self::XRewriteUrl, HeaderName::from_static("x-rewrite-url")),
-    ];
-
-    const fn bit(self) -> u16 {
-        1 << self as u16
-    }
-}
 
 /// What the key of a request is made of; the start of every key function.
 ///
@@ -66,8 +25,8 @@ impl SteeringField {
 pub struct KeyParts<'a> {
     head: RequestHead<'a>,
     target: Cow<'a, str>,
-    ignored: u16,
-    trusted: u16,
+    ignored: u32,
+    trusted: u32,
     parts: Vec<Cow<'a, [u8]>>,
 }
 
@@ -108,8 +67,8 @@ impl<'a> KeyParts<'a> {
 
     /// Says that a proxy of your own sets this field on every request, so that no client can.
     ///
-    /// `X-Forwarded-Host` then stands for the authority and `X-Forwarded-Proto` for the scheme; the
-    /// others are left out of the key.
+    /// `X-Forwarded-Host` then stands for the authority, and `X-Forwarded-Proto` for the scheme. The others
+    /// stand for nothing else, so they go on dividing what is stored.
     #[must_use]
     pub fn trusted(mut self, field: SteeringField) -> Self {
         self.trusted |= field.bit();
@@ -117,38 +76,55 @@ impl<'a> KeyParts<'a> {
     }
 
     /// The place of the request in the store; `None` where the authority is missing or not certain.
+    ///
+    /// `scheme` is the layer's: the one that a request names is the client's choice, and a write by another
+    /// client may name none. So it divides, as steering fields do.
     pub(crate) fn place(&self, scope: &str, scheme: &Scheme, division: &[&[u8]]) -> Option<Place> {
-        let scheme = self.scheme(scheme);
-        let origin = Origin { scope, scheme, authority: &self.authority(scheme)? };
-        Some(Place::new(origin, &self.parts, &self.target, self.division(division)))
+        let authority = self.authority(scheme)?;
+        let origin = Origin { scope, scheme: scheme.as_str(), authority: &authority };
+        let division = self.division(scheme, division);
+        Some(Place::new(origin, &self.parts, &self.target, division))
+    }
+
+    /// Every place that a write may be about: one, unless the authority is not certain.
+    pub(crate) fn written(&self, scope: &str, scheme: &Scheme) -> Vec<Place> {
+        let authorities = match self.authority(scheme) {
+            Some(authority) => vec![authority],
+            None => self.candidates(scheme),
+        };
+        let place = |authority: &String| {
+            let origin = Origin { scope, scheme: scheme.as_str(), authority };
+            Place::new(origin, &self.parts, &self.target, None)
+        };
+        authorities.iter().map(place).collect()
     }
 
     /// The host without its port, as it stands in the key; for a list of hosts that may be stored.
     pub(crate) fn host(&self, scheme: &Scheme) -> Option<String> {
-        let authority = self.authority(self.scheme(scheme))?;
-        Some(authority.parse::<Authority>().ok()?.host().to_owned())
+        Some(self.authority(scheme)?.parse::<Authority>().ok()?.host().to_owned())
     }
 
-    /// Where the target lies: scheme, authority and the target as it arrived.
-    pub(crate) fn base(&self, scheme: &Scheme) -> Option<(String, String, String)> {
-        let scheme = self.scheme(scheme);
-        Some((scheme.to_owned(), self.authority(scheme)?, self.target.clone().into_owned()))
+    /// Where the target lies: scheme, authority (empty where it is not certain) and the target as it
+    /// arrived.
+    pub(crate) fn base(&self, scheme: &Scheme) -> (String, String, String) {
+        let authority = self.authority(scheme).unwrap_or_default();
+        (self.named_scheme(scheme).to_owned(), authority, self.target.clone().into_owned())
     }
 
-    fn scheme<'b>(&'b self, default: &'b Scheme) -> &'b str {
-        let trusted = self.trusted & SteeringField::XForwardedProto.bit() != 0;
+    /// The scheme that the request names, if it names one.
+    fn named_scheme<'b>(&'b self, default: &'b Scheme) -> &'b str {
         match self.head.headers.get("x-forwarded-proto").map(|value| value.as_bytes()) {
-            Some(b"https") if trusted => "https",
-            Some(b"http") if trusted => "http",
+            Some(b"https") if self.trusts(SteeringField::XForwardedProto) => "https",
+            Some(b"http") if self.trusts(SteeringField::XForwardedProto) => "http",
             _ => self.head.uri.scheme().unwrap_or(default).as_str(),
         }
     }
 
     /// RFC 9110 §7.2: `:authority` or the Host field; where both are there they agree. Lower case, and
     /// without the port that the scheme implies (RFC 9110 §4.2.3).
-    fn authority(&self, scheme: &str) -> Option<String> {
-        let canonical = |text: &str| canonical_authority(text, scheme);
-        if self.trusted & SteeringField::XForwardedHost.bit() != 0
+    fn authority(&self, scheme: &Scheme) -> Option<String> {
+        let canonical = |text: &str| canonical_authority(text, self.named_scheme(scheme));
+        if self.trusts(SteeringField::XForwardedHost)
             && let Some(host) = sole(self.head.headers, "x-forwarded-host").ok()?
         {
             return canonical(host);
@@ -165,26 +141,47 @@ impl<'a> KeyParts<'a> {
         }
     }
 
-    /// What divides the resource: partition and class from the layer, then the steering fields. `None`
-    /// for the plain case. Kept below the resource's own key, so that a write drops every division.
-    fn division(&self, division: &[&[u8]]) -> Option<Bytes> {
+    /// All that the authority may be, where it is not certain.
+    fn candidates(&self, scheme: &Scheme) -> Vec<String> {
+        let named = self.head.uri.authority().map(|authority| authority.as_str());
+        let hosts = self.head.headers.get_all(header::HOST).iter();
+        let forwarded = self.head.headers.get_all("x-forwarded-host").iter();
+        let trusted = forwarded.filter(|_| self.trusts(SteeringField::XForwardedHost));
+        let lines = hosts.chain(trusted).filter_map(|line| line.to_str().ok());
+        let all = named.into_iter().chain(lines).take(CANDIDATES_MAX);
+        all.filter_map(|text| canonical_authority(text, self.named_scheme(scheme))).collect()
+    }
+
+    /// What divides the resource: partition and class from the layer, then another scheme than the
+    /// layer's, then the steering fields. `None` for the plain case. Kept below the resource's
+    /// own key, so that a write drops every division.
+    fn division(&self, scheme: &Scheme, division: &[&[u8]]) -> Option<Bytes> {
         let mut out = Vec::new();
+        push_count(&mut out, division.len());
         for part in division {
             push(&mut out, part);
         }
+        let named = self.named_scheme(scheme);
+        let other_scheme = if named == scheme.as_str() { "" } else { named };
+        push(&mut out, other_scheme.as_bytes());
         let plain = out.len();
-        for (field, name) in SteeringField::ALL {
-            if (self.ignored | self.trusted) & field.bit() != 0 {
-                continue;
-            }
-            for line in self.head.headers.get_all(name) {
-                if field != SteeringField::Forwarded || steers(line.as_bytes()) {
-                    out.push(field as u8);
-                    push(&mut out, line.as_bytes());
-                }
+        for (field, value) in SteeringField::of(self.head.headers) {
+            let stands_for = match field {
+                SteeringField::XForwardedHost => true,
+                SteeringField::XForwardedProto => matches!(value.as_bytes(), b"http" | b"https"),
+                _ => false,
+            };
+            if self.ignored & field.bit() == 0 && !(self.trusts(field) && stands_for) {
+                out.push(field as u8);
+                push(&mut out, value.as_bytes());
             }
         }
-        (!division.is_empty() || out.len() > plain).then(|| out.into())
+        let is_divided = !division.is_empty() || !other_scheme.is_empty() || out.len() > plain;
+        is_divided.then(|| out.into())
+    }
+
+    fn trusts(&self, field: SteeringField) -> bool {
+        self.trusted & field.bit() != 0
     }
 }
 
@@ -218,9 +215,5 @@ fn canonical_authority(text: &str, scheme: &str) -> Option<String> {
     Some(out)
 }
 
-/// Whether a Forwarded line may name a host or a protocol (RFC 7239 §5.3, §5.4), however malformed it is.
-fn steers(line: &[u8]) -> bool {
-    let has =
-        |name: &[u8]| line.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name));
-    has(b"host") || has(b"proto")
-}
+/// Of the authorities that a write may name, so many are looked at.
+const CANDIDATES_MAX: usize = 8;

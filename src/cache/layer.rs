@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::uri::Scheme;
@@ -47,6 +48,8 @@ type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> KeyParts<'a> + Send + Sync;
 
 #[derive(Clone)]
 pub(crate) struct Config {
+    /// Names the way in which requests are told apart; another one after every change to it.
+    pub(crate) telling: u64,
     pub(crate) policy: Arc<CachePolicy>,
     pub(crate) key: Arc<KeyFn>,
     pub(crate) scope: Arc<str>,
@@ -61,6 +64,9 @@ pub(crate) struct Config {
 
 impl<St: Store> CacheLayer<St> {
     /// A cache that keeps what it stores there, with the policy [`CachePolicy::shared`].
+    ///
+    /// Layers made over one store, in this process or in others, share what it holds, as the instances of
+    /// one service do. In front of different services each needs a [`scope`](Self::scope) of its own.
     pub fn new(store: St) -> Self {
         Self::with_clock(store, SystemClock::new())
     }
@@ -70,6 +76,7 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     /// A cache that asks another clock than the system's, for tests.
     pub fn with_clock(store: St, clock: C) -> Self {
         let config = Config {
+            telling: next_telling(),
             policy: Arc::new(CachePolicy::shared()),
             key: Arc::new(|head: RequestHead<'_>| KeyParts::from(head)),
             scope: "".into(),
@@ -103,33 +110,33 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self,
         key: impl for<'a> Fn(RequestHead<'a>) -> KeyParts<'a> + Send + Sync + 'static,
     ) -> Self {
-        self.set(|config| config.key = Arc::new(key))
+        self.tell(|config| config.key = Arc::new(key))
     }
 
     /// Keeps what this clone stores apart from that of other scopes.
     #[must_use]
     pub fn scope(self, scope: impl AsRef<str>) -> Self {
-        self.set(|config| config.scope = scope.as_ref().into())
+        self.tell(|config| config.scope = scope.as_ref().into())
     }
 
     /// The scheme of requests whose URI has none, as most have not. By default `http`.
     #[must_use]
     pub fn scheme(self, scheme: Scheme) -> Self {
-        self.set(|config| config.scheme = scheme)
+        self.tell(|config| config.scheme = scheme)
     }
 
     /// The hosts, without ports, for which anything is looked up or stored. By default any.
     #[must_use]
     pub fn hosts<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
         let hosts = hosts.into_iter().map(|host| host.as_ref().to_ascii_lowercase()).collect();
-        self.set(|config| config.hosts = Some(hosts))
+        self.tell(|config| config.hosts = Some(hosts))
     }
 
     /// Divides what is stored, so that no partition is served what was stored for another. It stays a
     /// shared cache: `private` responses, and those to requests with Authorization, are stored as in any.
     #[must_use]
     pub fn partition_by(self, partition: Partition) -> Self {
-        self.set(|config| {
+        self.tell(|config| {
             config.partition = Some(partition);
             config.policy =
                 Arc::new(CachePolicy { class: Class::Shared, ..(*config.policy).clone() });
@@ -141,7 +148,7 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     /// A request that belongs to no partition is neither looked up nor stored.
     #[must_use]
     pub fn private_by(self, partition: Partition) -> Self {
-        self.set(|config| {
+        self.tell(|config| {
             config.partition = Some(partition);
             config.policy =
                 Arc::new(CachePolicy { class: Class::Private, ..(*config.policy).clone() });
@@ -185,6 +192,13 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         CacheHandle::new(self.core.clone(), self.config.clone())
     }
 
+    fn tell(self, change: impl FnOnce(&mut Config)) -> Self {
+        self.set(|config| {
+            change(config);
+            config.telling = next_telling();
+        })
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
@@ -214,4 +228,9 @@ impl<St, C> fmt::Debug for CacheLayer<St, C> {
             .field("partition", &self.config.partition)
             .finish_non_exhaustive()
     }
+}
+
+fn next_telling() -> u64 {
+    static TELLINGS: AtomicU64 = AtomicU64::new(1);
+    TELLINGS.fetch_add(1, Ordering::Relaxed)
 }

@@ -15,10 +15,11 @@ use crate::cache::driver::Driver;
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Command, Transaction};
 use crate::cache::future::ResponseFuture;
+use crate::cache::hint::PolicyHint;
 use crate::cache::key::Place;
 use crate::cache::layer::Config;
 use crate::cache::outcome::{CacheOutcome, Forward};
-use crate::cache::written::{Written, base_of};
+use crate::cache::written::Written;
 use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::head::RequestHead;
@@ -81,7 +82,7 @@ where
             // One look-up for each core, by its outermost clone.
             let outcome =
                 CacheOutcome::forwarded(Forward::Bypass).because(Some(Reason::NestedCache));
-            let finish = finish.nested(outcome, &self.config.policy);
+            let finish = finish.nested(outcome, self.hint());
             return ResponseFuture::direct(self.inner.clone(), request, finish);
         }
         let mut cores = passes.map_or_else(Vec::new, |passed| passed.0.to_vec());
@@ -93,13 +94,19 @@ where
             let forward = if reason == Reason::Method { Forward::Method } else { Forward::Bypass };
             finish.clone().with(CacheOutcome::forwarded(forward).because(Some(reason)))
         };
-        let (demand, is_write) = match eligibility {
+        let demand = match eligibility {
+            Eligibility::Lookup(demand) => demand,
+            Eligibility::Write(demand) => {
+                self.core.stats.bypassed();
+                request.extensions_mut().insert(Passed(cores.into()));
+                let head = RequestHead::from(&request);
+                let written = Written::new(&self.core, &self.config, demand, head, finish);
+                return ResponseFuture::driven(written.drive(self.inner.clone(), request));
+            }
             Eligibility::Bypass(reason) => {
                 self.core.stats.bypassed();
                 return ResponseFuture::direct(self.inner.clone(), request, bypassed(reason));
             }
-            Eligibility::Lookup(demand) => (demand, false),
-            Eligibility::Write(demand) => (demand, true),
         };
         let place = match self.place(RequestHead::from(&request)) {
             Ok(place) => place,
@@ -109,26 +116,18 @@ where
             }
         };
         request.extensions_mut().insert(Passed(cores.into()));
-        if is_write {
-            self.core.stats.bypassed();
-            let base = base_of(&self.config, RequestHead::from(&request));
-            let written = Written {
-                core: self.core.clone(),
-                config: self.config.clone(),
-                place,
-                demand,
-                base,
-                finish,
-            };
-            return ResponseFuture::driven(written.drive(self.inner.clone(), request));
-        }
-        let transaction =
-            Transaction::new(self.config.policy.clone(), self.core.secret, place.clone(), demand);
+        let transaction = Transaction::new(self.core.setting(&self.config), place.clone(), demand);
         self.look_up(transaction, place, demand, request, finish)
     }
 }
 
 impl<S, St: Store, C: Clock> Cache<S, St, C> {
+    /// What this clone tells the one that looks up in its place.
+    fn hint(&self) -> PolicyHint {
+        let Config { telling, policy, .. } = &*self.config;
+        PolicyHint { core: self.core.id, telling: *telling, policy: policy.clone() }
+    }
+
     /// Where the request's resource lies in the store, or why it has no place there.
     fn place(&self, request: RequestHead<'_>) -> Result<Place, Reason> {
         let config = &*self.config;

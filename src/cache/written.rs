@@ -27,16 +27,30 @@ use crate::rules::request::{Demand, RequestFacts};
 use crate::store::Store;
 
 pub(crate) struct Written<St, C> {
-    pub(crate) core: Arc<Core<St, C>>,
-    pub(crate) config: Arc<Config>,
-    pub(crate) place: Place,
-    pub(crate) demand: Demand,
+    core: Arc<Core<St, C>>,
+    config: Arc<Config>,
+    /// What the request may be about; one place, unless its authority is not certain.
+    places: Vec<Place>,
+    demand: Demand,
     /// Scheme, authority and target of the request.
-    pub(crate) base: (String, String, String),
-    pub(crate) finish: Finish,
+    base: (String, String, String),
+    finish: Finish,
 }
 
 impl<St: Store, C: Clock> Written<St, C> {
+    pub(crate) fn new(
+        core: &Arc<Core<St, C>>,
+        config: &Arc<Config>,
+        demand: Demand,
+        request: RequestHead<'_>,
+        finish: Finish,
+    ) -> Self {
+        let parts = (config.key)(request);
+        let places = parts.written(&config.scope, &config.scheme);
+        let base = parts.base(&config.scheme);
+        Self { core: core.clone(), config: config.clone(), places, demand, base, finish }
+    }
+
     pub(crate) async fn drive<S, ReqBody, B>(
         self,
         inner: S,
@@ -52,72 +66,94 @@ impl<St: Store, C: Clock> Written<St, C> {
         let deadline = self.config.store_deadline;
         let fills_get = self.config.policy.post_fills_get && *request.method() == Method::POST;
         let headers = if fills_get { request.headers().clone() } else { HeaderMap::new() };
-        let mut unanswered = Unanswered::new(&self.core, &self.place, deadline);
-        let mut began = self.core.begin(&self.place, deadline);
+        // Until its answer is known. RFC 9111 §4.4 speaks of answers only; a write that failed on the way,
+        // or whose client left, may have been carried out all the same.
+        let unanswered = Unanswered { core: &self.core, places: &self.places, deadline };
+        let began = self.places.first().map(|place| self.core.begin(place, deadline));
         let request_time = self.core.clock.now();
-        let answer = inner.oneshot(request).await;
+        let response = inner.oneshot(request).await?;
         let at = Exchange { request_time, response_time: self.core.clock.now() };
-        let Ok(response) = answer else {
-            unanswered.settle();
-            return answer.map(|response| response.map(CacheBody::passing));
+        let others = invalidated(response.status(), response.headers(), self.base());
+        let outcome = self.invalidated(others, deadline).await;
+        unanswered.settled();
+        let mut relay = Relay { outcome, filing: None };
+        let Some(mut began) = began else {
+            return Ok(self.passed(response, outcome));
         };
-        let mut outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
-        let (scheme, authority, target) = &self.base;
-        let base = (scheme.as_str(), authority.as_str(), target.as_str());
-        if let Some(others) = invalidated(response.status(), response.headers(), base) {
-            let mut places = vec![self.place.clone()];
-            places.extend(others.iter().map(|target| self.place.sibling(target)));
-            if self.core.invalidate(&places, deadline).await.is_err() {
-                outcome = outcome.because(Some(Reason::InvalidationFailed));
-            }
+        if fills_get && describes_target(response.headers(), self.base()) {
             // Its own write does not overtake what it brings.
             began.writes = began.writes.wrapping_add(1);
-        }
-        unanswered.settle();
-        let mut relay = Relay { outcome, filing: None };
-        if fills_get && describes_target(response.headers(), base) {
-            let facts = RequestFacts { demand: self.demand, headers, spread: self.core.spread() };
-            let transaction = Transaction::new(
-                self.config.policy.clone(),
-                self.core.secret,
-                self.place.clone(),
-                self.demand,
-            );
-            relay = transaction.written(&facts, ResponseHead::from(&response), at);
+            relay = self.filled(headers, ResponseHead::from(&response), at);
         }
         Ok(relayed(&self.core, &self.config, &self.finish, relay, response, began))
     }
+
+    /// Removes what the response makes unusable, the `others` that it names too, and tells how that went.
+    async fn invalidated(&self, others: Option<Vec<String>>, deadline: Duration) -> CacheOutcome {
+        let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
+        let Some(others) = others else { return outcome };
+        let mut places = self.places.clone();
+        for place in &self.places {
+            places.extend(others.iter().map(|target| place.sibling(target)));
+        }
+        places.sort_by(|a, b| a.resource().cmp(b.resource()));
+        places.dedup_by(|a, b| a.resource() == b.resource());
+        match self.core.invalidate(&places, deadline).await {
+            Ok(()) => outcome,
+            Err(_) => outcome.because(Some(Reason::InvalidationFailed)),
+        }
+    }
+
+    /// RFC 9110 §9.3.3: the response as a later GET may have it.
+    fn filled(&self, headers: HeaderMap, response: ResponseHead<'_>, at: Exchange) -> Relay {
+        let facts = RequestFacts { demand: self.demand, headers, spread: self.core.spread() };
+        let setting = self.core.setting(&self.config);
+        let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
+        match (self.places.as_slice(), self.config.partition.is_some()) {
+            ([place], false) => {
+                Transaction::new(setting, place.clone(), self.demand).written(&facts, response, at)
+            }
+            // Whose GET it would answer is not certain.
+            _ => Relay { outcome, filing: None },
+        }
+    }
+
+    fn passed<B: Body>(
+        &self,
+        response: Response<B>,
+        outcome: CacheOutcome,
+    ) -> Response<CacheBody<B>> {
+        self.finish.clone().with(outcome).apply(response.map(CacheBody::passing))
+    }
+
+    fn base(&self) -> (&str, &str, &str) {
+        let (scheme, authority, target) = &self.base;
+        (scheme, authority, target)
+    }
 }
 
-/// A write whose answer nobody has seen yet. Its client may leave before that, and the service may have
-/// carried it out all the same: then what it may have made unusable goes from the store too.
-struct Unanswered<St: Store, C: Clock> {
-    what: Option<(Arc<Core<St, C>>, Place)>,
+/// A write whose answer is not known. When it is dropped before it is settled, what the write may have made
+/// unusable goes from the store.
+struct Unanswered<'a, St: Store, C: Clock> {
+    core: &'a Arc<Core<St, C>>,
+    places: &'a [Place],
     deadline: Duration,
 }
 
-impl<St: Store, C: Clock> Unanswered<St, C> {
-    fn new(core: &Arc<Core<St, C>>, place: &Place, deadline: Duration) -> Self {
-        Self { what: Some((core.clone(), place.clone())), deadline }
-    }
-
-    fn settle(&mut self) {
-        self.what = None;
+impl<St: Store, C: Clock> Unanswered<'_, St, C> {
+    fn settled(mut self) {
+        self.places = &[];
     }
 }
 
-impl<St: Store, C: Clock> Drop for Unanswered<St, C> {
+impl<St: Store, C: Clock> Drop for Unanswered<'_, St, C> {
     fn drop(&mut self) {
-        if let Some((core, place)) = self.what.take() {
-            let deadline = self.deadline;
-            finish_soon(async move {
-                let _ = core.invalidate(&[place], deadline).await;
-            });
+        if self.places.is_empty() {
+            return;
         }
+        let (core, places, deadline) = (self.core.clone(), self.places.to_vec(), self.deadline);
+        finish_soon(async move {
+            let _ = core.invalidate(&places, deadline).await;
+        });
     }
-}
-
-/// Scheme, authority and target of a request, where they are certain.
-pub(crate) fn base_of(config: &Config, request: RequestHead<'_>) -> (String, String, String) {
-    (config.key)(request).base(&config.scheme).unwrap_or_default()
 }

@@ -88,11 +88,31 @@ impl Selecting {
     }
 }
 
+/// How fields that are not known to be lists select among stored responses.
+///
+/// ```
+/// use tower_keep::cache::{CachePolicy, UnknownFields};
+///
+/// let policy = CachePolicy::shared().unknown_fields(UnknownFields::Lists);
+/// # let _ = policy;
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// Line by line as they came. The default: to some services `a, b` and `a,b`, or one line and two, are
+    /// not the same.
+    #[default]
+    Exact,
+    /// As lists: lines are joined, and white space beside commas outside quotes does not count (RFC 9111
+    /// §4.1).
+    Lists,
+}
+
 /// Reads the selecting values of requests in one way; two ways never give the same bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Selector<'a> {
     pub(crate) secret: &'a Secret,
     pub(crate) languages: LanguageMatching,
+    pub(crate) unknown: UnknownFields,
 }
 
 impl Selector<'_> {
@@ -124,7 +144,9 @@ impl Selector<'_> {
         self.aliased(list)?;
         let ranked = ranked_languages(request)?;
         let ((first, language), second) = (ranked.first()?, ranked.get(1));
-        if language == b"*" || second.is_some_and(|(weight, _)| weight == first) {
+        // RFC 9110 §12.4.2: a weight of nothing is "not acceptable".
+        let unwanted = *first == Reverse(0) || language == b"*";
+        if unwanted || second.is_some_and(|(weight, _)| weight == first) {
             return None;
         }
         self.encode(list, request, ALIAS, Some(language))
@@ -142,7 +164,7 @@ impl Selector<'_> {
         tag: u8,
         language: Option<&[u8]>,
     ) -> Option<Selecting> {
-        let mut out = vec![self.languages as u8];
+        let mut out = vec![self.languages as u8, self.unknown as u8];
         for name in list.names() {
             if *name == header::ACCEPT_LANGUAGE && language.is_some() {
                 push(&mut out, tag, language.unwrap_or_default());
@@ -151,8 +173,13 @@ impl Selector<'_> {
             } else if is_secret(name) {
                 let lines = request.get_all(name).iter().map(HeaderValue::as_bytes);
                 push(&mut out, DIGEST, &self.secret.digest(lines));
+            } else if self.unknown == UnknownFields::Lists || is_list(name) {
+                push(&mut out, LIST, &normal(name, request));
             } else {
-                push(&mut out, VALUE, &normal(name, request));
+                for line in request.get_all(name) {
+                    push(&mut out, LINE, line.as_bytes());
+                }
+                push(&mut out, END, b"");
             }
             if out.len() > VALUES_BYTES_MAX {
                 return None;
@@ -183,6 +210,18 @@ pub(crate) fn is_secret(name: &HeaderName) -> bool {
         || *name == header::PROXY_AUTHORIZATION
 }
 
+/// The request fields of RFC 9110 §12.5 that select, and are lists by their grammar.
+fn is_list(name: &HeaderName) -> bool {
+    *name == header::ACCEPT || is_caseless(name)
+}
+
+/// Those of them in which case does not count anywhere.
+fn is_caseless(name: &HeaderName) -> bool {
+    *name == header::ACCEPT_LANGUAGE
+        || *name == header::ACCEPT_ENCODING
+        || *name == header::ACCEPT_CHARSET
+}
+
 /// RFC 9111 §4.1: lines are combined and white space around commas does not count; the case of content
 /// negotiation fields does not either (RFC 9110 §12.5). A value with an open quote is left as it is.
 fn normal(name: &HeaderName, request: &HeaderMap) -> Vec<u8> {
@@ -193,9 +232,7 @@ fn normal(name: &HeaderName, request: &HeaderMap) -> Vec<u8> {
         }
         joined.extend_from_slice(list::trim(line.as_bytes()));
     }
-    let negotiation = *name == header::ACCEPT_LANGUAGE
-        || *name == header::ACCEPT_ENCODING
-        || *name == header::ACCEPT_CHARSET;
+    let negotiation = is_caseless(name);
     if negotiation {
         joined.make_ascii_lowercase();
     }
@@ -278,10 +315,12 @@ fn push(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
 }
 
 const MISSING: u8 = 0;
-const VALUE: u8 = 1;
+const LIST: u8 = 1;
 const DIGEST: u8 = 2;
 const ALIAS: u8 = 3;
 const RANKED: u8 = 4;
+const LINE: u8 = 5;
+const END: u8 = 6;
 /// A response that varies on more fields than this is not stored.
 const NAMES_MAX: usize = 32;
 /// Bytes of selecting values that one variant may have in its index.

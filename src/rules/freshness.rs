@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderName};
 
 use crate::cache::hint::CacheHint;
 use crate::fields::cache_control::ResponseDirectives;
@@ -11,7 +11,7 @@ use crate::fields::date::{self, Dated};
 use crate::fields::{list, targeted};
 use crate::head::ResponseHead;
 use crate::rules::policy::{CachePolicy, Class, DefaultFreshness};
-use crate::rules::stored_fields::obeyable;
+use crate::rules::stored_fields::{left_out_by, obeyable};
 use crate::time::{DeltaSeconds, Moment, Timestamp};
 
 /// When a request went inwards and when its response came.
@@ -48,7 +48,6 @@ impl Word {
             None => (ResponseDirectives::read(headers), date::sole(headers, header::EXPIRES, now)),
         };
         let hint = response.extensions.get::<CacheHint>().copied();
-        directives.no_store |= hint.is_some_and(|hint| hint.no_store);
         directives.public |= hint.is_some_and(|hint| hint.public);
         directives.no_cache = obeyable(directives.no_cache);
         directives.private = obeyable(directives.private);
@@ -77,6 +76,16 @@ impl Word {
             Dated::Invalid => Some(Duration::ZERO),
             Dated::At(expires) => Some(expires.since(self.date)),
         }
+    }
+
+    /// The fields that qualified directives keep out of the store.
+    pub(crate) fn left_out(&self, class: Class) -> Vec<HeaderName> {
+        left_out_by(&self.directives, class == Class::Shared)
+    }
+
+    /// Whether the handler's hint forbids storing, whatever the fields say.
+    pub(crate) fn is_forbidden_by_hint(&self) -> bool {
+        self.hint.is_some_and(|hint| hint.no_store)
     }
 
     /// Whether the freshness is the handler's hint, which no field tells of.
@@ -146,7 +155,7 @@ pub(crate) fn initial_age(headers: &HeaderMap, date: Timestamp, at: Exchange) ->
 
 /// RFC 9110 §15.1, less those that tell of one request's faults (414) or have nothing to keep (204, 206)
 /// and the server errors (501): they are stored by explicit freshness only.
-fn is_cacheable_by_default(status: StatusCode) -> bool {
+pub(crate) fn is_cacheable_by_default(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 203 | 300 | 301 | 308 | 404 | 405 | 410)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::fields::vary::LanguageMatching;
+use crate::fields::vary::{LanguageMatching, UnknownFields};
 
 /// The choices that RFC 9111 leaves to a cache, and the few in which it may be stricter or looser.
 ///
@@ -31,6 +31,7 @@ pub struct CachePolicy {
     pub(crate) stale_on_disconnect: Duration,
     pub(crate) ignored: u8,
     pub(crate) languages: LanguageMatching,
+    pub(crate) unknown_fields: UnknownFields,
     pub(crate) post_fills_get: bool,
     pub(crate) targets: Option<Arc<[HeaderName]>>,
 }
@@ -102,6 +103,7 @@ impl CachePolicy {
             stale_on_disconnect: Duration::ZERO,
             ignored: 0,
             languages: LanguageMatching::Listed,
+            unknown_fields: UnknownFields::Exact,
             post_fills_get: false,
             targets: None,
         }
@@ -110,7 +112,7 @@ impl CachePolicy {
     /// Everything that RFC 9111 allows a shared cache: heuristic freshness (a tenth of the time since
     /// Last-Modified), a stored Set-Cookie where freshness is explicit, stale answers for a day while the
     /// inner service cannot be reached, a POST that fills GET (RFC 9110 §9.3.3), and languages matched by
-    /// what they mean.
+    /// what they mean, and unknown selecting fields read as lists.
     ///
     /// For a general proxy. A service of your own is better off with [`CachePolicy::shared`].
     pub const fn rfc9111() -> Self {
@@ -119,6 +121,7 @@ impl CachePolicy {
         policy.set_cookie = SetCookie::StoredAndReplayed;
         policy.stale_on_disconnect = Duration::from_secs(24 * 60 * 60);
         policy.languages = LanguageMatching::ContentLanguage;
+        policy.unknown_fields = UnknownFields::Lists;
         policy.post_fills_get = true;
         policy
     }
@@ -182,6 +185,13 @@ impl CachePolicy {
     #[must_use]
     pub const fn language_matching(mut self, matching: LanguageMatching) -> Self {
         self.languages = matching;
+        self
+    }
+
+    /// How fields that Vary names, and that are not known to be lists, select among stored responses.
+    #[must_use]
+    pub const fn unknown_fields(mut self, unknown_fields: UnknownFields) -> Self {
+        self.unknown_fields = unknown_fields;
         self
     }
 

@@ -43,7 +43,7 @@ impl CachePolicy {
     /// Whether a request may be answered from the store. `has_content` tells of its body.
     pub(crate) fn eligible(&self, request: RequestHead<'_>, has_content: bool) -> Eligibility {
         let headers = request.headers;
-        if *request.method == Method::CONNECT || headers.contains_key(header::UPGRADE) {
+        if *request.method == Method::CONNECT {
             return Eligibility::Bypass(Reason::Upgrade);
         }
         let demand = Demand {
@@ -69,7 +69,11 @@ impl CachePolicy {
 
     fn refusal(&self, headers: &HeaderMap, demand: Demand, has_content: bool) -> Option<Reason> {
         // RFC 9110 §9.3.1: content in a GET has no defined meaning, so some services give it one.
-        if has_content || declares_content(headers) {
+        // A write is carried out even where the offer of an upgrade is ignored (RFC 9110 §7.8), so only reads
+        // are let past for it.
+        if headers.contains_key(header::UPGRADE) {
+            Some(Reason::Upgrade)
+        } else if has_content || declares_content(headers) {
             Some(Reason::RequestBody)
         } else if headers.contains_key(header::IF_MATCH)
             || headers.contains_key(header::IF_UNMODIFIED_SINCE)

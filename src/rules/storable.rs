@@ -11,17 +11,26 @@ use crate::fields::cache_control::Qualified;
 use crate::fields::vary::{Vary, VaryList};
 use crate::fields::{date, etag};
 use crate::head::ResponseHead;
-use crate::rules::freshness::{Exchange, Lifetime, Word, initial_age};
+use crate::rules::freshness::{Exchange, Lifetime, Word, initial_age, is_cacheable_by_default};
 use crate::rules::policy::{CachePolicy, Class, SetCookie};
 use crate::rules::reason::Reason;
 use crate::rules::request::RequestFacts;
-use crate::rules::stored_fields::{left_out_by, storable_fields};
+use crate::rules::stored_fields::{connection_names, storable_fields};
 
 /// Whether a response is stored, and what is kept of its head.
 #[derive(Debug)]
 pub(crate) enum Storable {
-    Yes(Box<EntryMeta>, Retention),
+    Yes(Box<Kept>),
     No(Reason),
+}
+
+/// What is kept of a response's head.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) meta: EntryMeta,
+    pub(crate) retention: Retention,
+    /// Fields that must not be stored, as trailers neither.
+    pub(crate) left_out: Vec<HeaderName>,
 }
 
 /// How long a store may keep the bytes: the rest of the freshness, the longest stale window, and a grace
@@ -37,7 +46,7 @@ impl CachePolicy {
         at: Exchange,
     ) -> Storable {
         match self.judged(request, response, at) {
-            Ok((meta, retention)) => Storable::Yes(Box::new(meta), retention),
+            Ok(kept) => Storable::Yes(Box::new(kept)),
             Err(reason) => Storable::No(reason),
         }
     }
@@ -47,12 +56,18 @@ impl CachePolicy {
         request: &RequestFacts,
         response: ResponseHead<'_>,
         at: Exchange,
-    ) -> Result<(EntryMeta, Retention), Reason> {
+    ) -> Result<Kept, Reason> {
         // RFC 9111 §5.2.1.5: no part of the request or of any response to it.
         if request.demand.directives.no_store {
             return Err(Reason::RequestNoStore);
         }
-        has_storable_status(response.status)?;
+        if self.bypass_on_cookie && request.demand.has_cookie {
+            return Err(Reason::Cookie);
+        }
+        has_storable_status(request, response.status)?;
+        if response.headers.len() > FIELDS_MAX {
+            return Err(Reason::TooLarge);
+        }
         // A stream of events or messages has no end that could be waited for.
         if is_endless(response.headers) {
             return Err(Reason::EventStream);
@@ -67,7 +82,7 @@ impl CachePolicy {
         let lifetime = self.granted(request, &word, response)?;
         let meta = meta_of(self.class, &word, lifetime, vary, response, at, &left_out);
         let retention = self.retention(&meta)?;
-        Ok((meta, retention))
+        Ok(Kept { meta, retention, left_out })
     }
 
     /// Everything that forbids storing, whatever the freshness; and the fields that must stay out.
@@ -78,6 +93,9 @@ impl CachePolicy {
         response: ResponseHead<'_>,
     ) -> Result<Vec<HeaderName>, Reason> {
         let directives = &word.directives;
+        if word.is_forbidden_by_hint() {
+            return Err(Reason::NoStore);
+        }
         // RFC 9111 §5.2.2.3: who understands the status ignores the no-store beside must-understand.
         if directives.must_understand {
             if !is_understood(response.status) {
@@ -97,15 +115,17 @@ impl CachePolicy {
         if is_shared && request.demand.has_authorization && !sharing {
             return Err(Reason::Authorization);
         }
-        let mut left_out = left_out_by(directives, is_shared);
-        if response.headers.contains_key(header::SET_COOKIE)
-            && !left_out.contains(&header::SET_COOKIE)
-        {
+        let mut left_out = word.left_out(self.class);
+        left_out.extend(connection_names(response.headers));
+        if response.headers.contains_key(header::SET_COOKIE) {
             match self.set_cookie {
-                SetCookie::StoredWithoutCookies => left_out.push(header::SET_COOKIE),
+                SetCookie::StoredWithoutCookies => {}
                 SetCookie::StoredAndReplayed if word.explicit(self.class).is_some() => {}
                 _ => return Err(Reason::SetCookie),
             }
+        }
+        if self.set_cookie != SetCookie::StoredAndReplayed {
+            left_out.push(header::SET_COOKIE);
         }
         Ok(left_out)
     }
@@ -118,19 +138,29 @@ impl CachePolicy {
         word: &Word,
         response: ResponseHead<'_>,
     ) -> Result<Lifetime, Reason> {
-        let stale_at_once = Lifetime { length: Duration::ZERO, is_explicit: true };
+        let directives = &word.directives;
+        let is_public = directives.public;
+        let no_cache = directives.no_cache != Qualified::Absent;
+        let is_own = self.class == Class::Private && directives.private != Qualified::Absent;
         let lifetime = match self.lifetime(word, response.status, request.spread) {
             Some(lifetime) => lifetime,
             // No freshness, but the origin spoke of caches: worth keeping for its validator.
-            None if word.directives.no_cache != Qualified::Absent || word.directives.public => {
-                stale_at_once
+            None if is_public
+                || (no_cache || is_own) && is_cacheable_by_default(response.status) =>
+            {
+                Lifetime { length: Duration::ZERO, is_explicit: false }
             }
             None => return Err(Reason::NoFreshness),
         };
-        // A page for somebody with a session, on which nobody said how long it is good for everybody.
-        if !lifetime.is_explicit && (request.demand.has_cookie || request.demand.has_authorization)
-        {
+        // A request for somebody with a session, on whose answer nobody said that it is good for others:
+        // not even its validator may be asked about on behalf of another.
+        let is_granted = lifetime.is_explicit && !lifetime.length.is_zero() && !no_cache;
+        let is_shared = self.class == Class::Shared;
+        if is_shared && request.demand.has_cookie && !is_public && !is_granted {
             return Err(Reason::RequestCookie);
+        }
+        if is_shared && request.demand.has_authorization && !lifetime.is_explicit && !is_public {
+            return Err(Reason::Authorization);
         }
         Ok(lifetime)
     }
@@ -179,6 +209,7 @@ fn meta_of(
         headers,
         lifetime: lifetime.length,
         initial_age: initial_age(response.headers, word.date, at),
+        requested: at.request_time.ticks,
         received: at.response_time,
         date: word.date,
         last_modified: word.last_modified,
@@ -198,12 +229,13 @@ fn meta_of(
     }
 }
 
-/// RFC 9111 §3: a final status; and neither a part (206) nor the news that nothing changed (304).
-fn has_storable_status(status: StatusCode) -> Result<(), Reason> {
-    let stored = !status.is_informational()
-        && status != StatusCode::PARTIAL_CONTENT
-        && status != StatusCode::NOT_MODIFIED;
-    if stored { Ok(()) } else { Err(Reason::Status) }
+/// RFC 9111 §3: a final status; and neither a part (206) nor the news that nothing changed (304). What a
+/// condition, a Range or an Expect of this one request caused is no answer to others, though they have
+/// the same key: 412, 416, 417, and to a request with a Range all but a 200.
+fn has_storable_status(request: &RequestFacts, status: StatusCode) -> Result<(), Reason> {
+    let by_request = matches!(status.as_u16(), 206 | 304 | 412 | 416 | 417);
+    let in_part = request.headers.contains_key(header::RANGE) && status != StatusCode::OK;
+    if status.is_informational() || by_request || in_part { Err(Reason::Status) } else { Ok(()) }
 }
 
 /// The statuses whose caching rules this cache follows: those of RFC 9110 §15 and its companions.
@@ -221,5 +253,7 @@ fn is_endless(headers: &HeaderMap) -> bool {
         || starts(b"multipart/x-mixed-replace")
 }
 
+/// A response with more field lines than this is not stored.
+const FIELDS_MAX: usize = 512;
 /// How long a stale response with a validator is worth keeping for a 304.
 const REVALIDATION_GRACE: Duration = Duration::from_secs(60 * 60);

@@ -1,23 +1,35 @@
 //! Which fields of a response are stored, and which of a 304 replace them (RFC 9111 §3.1, §3.2).
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::fields::cache_control::{Qualified, ResponseDirectives};
 use crate::fields::list;
 
 /// The fields of `headers` that may be stored: none that belong to one connection, and none of `left_out`.
+/// Their values are copies: those that came are slices of a connection's buffer, which they would hold.
 pub(crate) fn storable_fields(headers: &HeaderMap, left_out: &[HeaderName]) -> HeaderMap {
     let named = connection_names(headers);
     let keep = |name: &HeaderName| {
-        !is_hop_by_hop(name) && !named.contains(name) && !left_out.contains(name)
+        !is_hop_by_hop(name)
+            && !named.contains(name)
+            && !left_out.contains(name)
             // Told anew on every use: RFC 9111 §4.2.3 and, for the length, the stored body itself.
-            && *name != header::AGE && *name != header::CONTENT_LENGTH
+            && *name != header::AGE
+            && *name != header::CONTENT_LENGTH
     };
-    let mut kept = HeaderMap::with_capacity(headers.len());
+    let mut kept = HeaderMap::with_capacity(headers.keys_len());
     for (name, value) in headers.iter().filter(|(name, _)| keep(name)) {
-        kept.append(name, value.clone());
+        if let Some(value) = copied(value) {
+            kept.append(name.clone(), value);
+        }
     }
     kept
+}
+
+/// Those of `names` that `headers` has: for the one client whose answer they came with.
+pub(crate) fn withheld(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let held = headers.iter().filter(|(name, _)| names.contains(name));
+    held.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// RFC 9111 §3.2: each field of a 304 replaces the stored lines of its name, but for those that frame or
@@ -66,10 +78,16 @@ pub(crate) fn left_out_by(
 }
 
 /// The names that Connection lists (RFC 9110 §7.6.1).
-fn connection_names(headers: &HeaderMap) -> Vec<HeaderName> {
+pub(crate) fn connection_names(headers: &HeaderMap) -> Vec<HeaderName> {
     list::members(headers, header::CONNECTION)
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect()
+}
+
+fn copied(value: &HeaderValue) -> Option<HeaderValue> {
+    let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
+    copy.set_sensitive(value.is_sensitive());
+    Some(copy)
 }
 
 fn is_hop_by_hop(name: &HeaderName) -> bool {

@@ -7,12 +7,12 @@ use crate::cache::entry::EntryMeta;
 use crate::cache::hint::CacheHint;
 use crate::fields::{date, etag};
 use crate::head::ResponseHead;
-use crate::rules::freshness::Exchange;
+use crate::rules::freshness::{Exchange, Word};
 use crate::rules::policy::{CachePolicy, SetCookie};
 use crate::rules::reason::Reason;
 use crate::rules::request::RequestFacts;
-use crate::rules::storable::{Retention, Storable};
-use crate::rules::stored_fields::updated_fields;
+use crate::rules::storable::{Kept, Storable};
+use crate::rules::stored_fields::{updated_fields, withheld};
 
 /// The validators of a stored response, for a request inwards.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,11 +56,11 @@ impl Conditional {
 
 /// A stored head after a 304.
 #[derive(Debug)]
-pub(crate) enum Freshened {
-    /// It takes the place of the old one.
-    Stored(Box<EntryMeta>, Retention),
-    /// It answers this request, but may not be stored, for this reason.
-    Served(Box<EntryMeta>, Reason),
+pub(crate) struct Freshened {
+    /// What takes the place of the old one; or what answers this request, and why it may not be stored.
+    pub(crate) verdict: Result<Box<Kept>, (Box<EntryMeta>, Reason)>,
+    /// Fields of the 304 that no later client gets: a cookie is for the client whose request it answered.
+    pub(crate) for_this_client: HeaderMap,
 }
 
 /// Removes the conditions that a cache may answer by itself.
@@ -77,17 +77,15 @@ pub(crate) fn validated(stored: &EntryMeta, answer: ResponseHead<'_>, at: Exchan
     let modified = date::sole(answer.headers, header::LAST_MODIFIED, at.response_time.wall);
     let same_date = stored.last_modified.is_some_and(|stored| modified == date::Dated::At(stored));
     let has_etag = answer.headers.contains_key(header::ETAG);
-    let is_current = match (&stored.etag, etag::of(answer.headers)) {
+    let same_etag = match (&stored.etag, etag::of(answer.headers)) {
         (Some(stored), Some(new)) if new.is_weak() => stored.weak_eq(&new),
         (Some(stored), Some(new)) => stored.strong_eq(&new),
-        // A new tag where there was none is no contradiction if the date agrees.
-        (None, _) if has_etag => same_date,
-        (_, None) if has_etag => false,
-        (Some(_), _) => true,
+        // A tag where there was none selects nothing that is stored, and one that is none says nothing.
+        _ if has_etag => false,
         // Without any validator it can only mean the one response that was asked about.
-        (None, _) => same_date || modified == date::Dated::Absent,
+        _ => same_date || modified == date::Dated::Absent,
     };
-    if is_current { Validated::Current } else { Validated::Mismatched }
+    if same_etag { Validated::Current } else { Validated::Mismatched }
 }
 
 impl CachePolicy {
@@ -99,12 +97,11 @@ impl CachePolicy {
         update: ResponseHead<'_>,
         at: Exchange,
     ) -> Freshened {
-        // A cookie in a 304 is for the client whose request it answered.
-        let left_out: &[_] = match self.set_cookie {
-            SetCookie::StoredAndReplayed => &[],
-            _ => &[header::SET_COOKIE],
-        };
-        let mut headers = updated_fields(&stored.headers, update.headers, left_out);
+        let mut left_out = Word::read(self, update, at.response_time.wall).left_out(self.class);
+        if self.set_cookie != SetCookie::StoredAndReplayed {
+            left_out.push(header::SET_COOKIE);
+        }
+        let mut headers = updated_fields(&stored.headers, update.headers, &left_out);
         if !update.headers.contains_key(header::DATE) {
             headers.insert(header::DATE, date::format(at.response_time.wall));
         }
@@ -113,16 +110,13 @@ impl CachePolicy {
             headers.append(header::AGE, age.clone());
         }
         let extensions = Self::hints(stored, update.extensions);
-        match self.storable(
-            request,
-            ResponseHead { status: stored.status, headers: &headers, extensions: &extensions },
-            at,
-        ) {
-            Storable::Yes(meta, retention) => Freshened::Stored(meta, retention),
-            Storable::No(reason) => {
-                Freshened::Served(Box::new(stored.once(merged, at.response_time)), reason)
-            }
-        }
+        let response =
+            ResponseHead { status: stored.status, headers: &headers, extensions: &extensions };
+        let verdict = match self.storable(request, response, at) {
+            Storable::Yes(kept) => Ok(kept),
+            Storable::No(reason) => Err((Box::new(stored.once(merged, at.response_time)), reason)),
+        };
+        Freshened { verdict, for_this_client: withheld(update.headers, &left_out) }
     }
 
     /// The hint that came with the 304, or else the one that the stored response came with.
@@ -141,31 +135,33 @@ impl CachePolicy {
     }
 }
 
-/// RFC 9111 §4.3.5: whether a 200 to HEAD tells of the same representation as the stored one.
+/// RFC 9111 §4.3.5: whether a 200 to HEAD tells of the same representation as the stored one. If the
+/// stored validators were `asked` about, a 200 says that they are not current, unless one in it agrees.
 pub(crate) fn same_by_head(
     stored: &EntryMeta,
     body_bytes: u64,
+    asked: bool,
     answer: ResponseHead<'_>,
     at: Exchange,
 ) -> bool {
     let headers = answer.headers;
-    let same_length = match headers.get(header::CONTENT_LENGTH) {
-        None => true,
-        Some(length) => {
-            length.to_str().ok().and_then(|length| length.parse().ok()) == Some(body_bytes)
-        }
+    let length =
+        headers.get(header::CONTENT_LENGTH).map(|length| length.to_str().ok()?.parse().ok());
+    let etag =
+        headers.contains_key(header::ETAG).then(|| match (&stored.etag, etag::of(headers)) {
+            (Some(stored), Some(new)) if new.is_weak() => stored.weak_eq(&new),
+            (Some(stored), Some(new)) => stored.strong_eq(&new),
+            _ => false,
+        });
+    let modified = match date::sole(headers, header::LAST_MODIFIED, at.response_time.wall) {
+        date::Dated::Absent => None,
+        date::Dated::At(modified) => Some(stored.last_modified == Some(modified)),
+        date::Dated::Invalid => Some(false),
     };
-    let same_etag = match (&stored.etag, etag::of(headers)) {
-        (Some(stored), Some(new)) => {
-            stored.strong_eq(&new) || stored.weak_eq(&new) && new.is_weak()
-        }
-        (None, None) => !headers.contains_key(header::ETAG),
-        _ => !headers.contains_key(header::ETAG),
+    let same_length = length.is_none_or(|length: Option<u64>| length == Some(body_bytes));
+    let same_validators = match (etag, modified) {
+        (None, None) => !asked,
+        (etag, modified) => etag.unwrap_or(true) && modified.unwrap_or(true),
     };
-    let same_date = match date::sole(headers, header::LAST_MODIFIED, at.response_time.wall) {
-        date::Dated::Absent => true,
-        date::Dated::At(modified) => stored.last_modified == Some(modified),
-        date::Dated::Invalid => false,
-    };
-    stored.status == answer.status && same_length && same_etag && same_date
+    stored.status == answer.status && same_length && same_validators
 }

@@ -10,6 +10,13 @@
 )]
 
 mod gateway;
+mod identity;
+mod keys;
+mod nesting;
+mod properties;
+mod reuse;
 mod smoke;
+mod storing;
 mod support;
 mod telling;
+mod validating;

@@ -8,7 +8,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceExt};
-use tower_keep::cache::{Cache, CacheBody, CacheLayer, CacheOutcome};
+use tower_keep::cache::{Cache, CacheBody, CacheLayer, CacheOutcome, CachePolicy, Forward, Reason};
 use tower_keep::store::MemoryStore;
 use tower_keep::test_util::ManualClock;
 
@@ -171,4 +171,41 @@ pub fn answered(status: u16, fields: &[(&str, &str)], body: impl Into<String>) -
         response = response.header(*name, *value);
     }
     response.body(Body::from(body.into())).unwrap()
+}
+
+impl Harness {
+    /// With this policy, over a service that always answers so; bodies count the calls.
+    pub fn always(policy: CachePolicy, status: u16, fields: &[(&str, &str)]) -> Self {
+        let fields: Vec<_> =
+            fields.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        Self::with(
+            |layer| layer.policy(policy),
+            move |_, call| {
+                let fields: Vec<_> =
+                    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                answered(status, &fields, format!("call {call}"))
+            },
+        )
+    }
+}
+
+impl Got {
+    pub fn forward(&self) -> Option<Forward> {
+        self.outcome.as_ref().and_then(CacheOutcome::forward)
+    }
+
+    pub fn reason(&self) -> Option<Reason> {
+        self.outcome.as_ref().and_then(CacheOutcome::reason)
+    }
+
+    /// What Cache-Status calls `ttl`.
+    pub fn left(&self) -> Option<i64> {
+        self.outcome.as_ref().and_then(CacheOutcome::freshness_left_secs)
+    }
+}
+
+/// An HTTP date so many seconds from where the manual clock starts.
+pub fn date_at(secs: i64) -> String {
+    let at = 1_600_000_000_u64.saturating_add_signed(secs);
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(at))
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName};
+
 use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::key::{CacheKey, Place};
 use crate::cache::outcome::CacheOutcome;
 use crate::fields::vary::{Selecting, VaryList};
 use crate::rules::storable::Retention;
 use crate::rules::validate::Conditional;
+use crate::time::Ticks;
 
 /// What to do next.
 pub(crate) enum Command {
@@ -19,8 +22,8 @@ pub(crate) enum Command {
     Serve(Serving),
     /// Store the freshened head, then answer with it.
     Freshen(Box<Serving>, Filing),
-    /// Drop what is stored for the resource, then pass the inner response on.
-    Drop(Relay),
+    /// Drop what is stored for the resource, then do the other thing.
+    Drop(Box<Command>),
     /// Pass on what came from the inner service: its response, or its error.
     Relay(Relay),
     /// RFC 9111 §5.2.1.7: 504.
@@ -38,9 +41,11 @@ pub(crate) enum Inward {
 
 pub(crate) struct Serving {
     pub(crate) stored: StoredResponse,
-    /// `None` where the inner service has just said that it is current.
+    /// `None` where the inner service has just said that it is current, and it is of no age.
     pub(crate) age: Option<Duration>,
     pub(crate) outcome: CacheOutcome,
+    /// Fields of the inner response that only this client gets.
+    pub(crate) for_this_client: HeaderMap,
 }
 
 /// The inner response, on its way to the client and perhaps into the store.
@@ -59,4 +64,8 @@ pub(crate) struct Filing {
     /// Another way to ask for it: by the language of its content.
     pub(crate) alias: Option<Selecting>,
     pub(crate) retention: Retention,
+    /// The fetch of the stored response that this freshens, which must still be the one that is stored.
+    pub(crate) freshens: Option<Ticks>,
+    /// Fields that must not be stored, as trailers neither.
+    pub(crate) left_out: Vec<HeaderName>,
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Extensions, HeaderName, HeaderValue, Method};
 
 use super::*;
-use crate::cache::hint::PolicyHint;
+use crate::cache::hint::{PolicyHint, PolicyHints};
 use crate::cache::key::{Generation, Origin};
 use crate::fields::vary::VaryList;
 use crate::head::RequestHead;
@@ -13,7 +13,10 @@ use crate::rules::request::Eligibility;
 use crate::rules::storable::Storable;
 use crate::time::{Ticks, Timestamp};
 
-use Event::{Answered, AnsweredPrivately, Failed, Indexed, Kept, Lost, Nothing, Rooted};
+use Event::{
+    Answered, AnsweredByAnotherCore, AnsweredByAnotherWay, AnsweredPrivately, Failed, Indexed,
+    Kept, Lost, Nothing, Rooted,
+};
 
 /// What happens to a transaction.
 enum Event {
@@ -31,6 +34,10 @@ enum Event {
     Answered(u16, &'static [(&'static str, &'static str)]),
     /// The inner service answered through a private clone of the layer.
     AnsweredPrivately,
+    /// ... through a clone that tells requests apart in another way.
+    AnsweredByAnotherWay,
+    /// ... through a clone of another layer.
+    AnsweredByAnotherCore,
     /// The inner service returned an error.
     Failed,
 }
@@ -90,7 +97,7 @@ const CASES: &[Case] = &[
     case("validated", &[(Kept(OLD), "call conditional"), (Answered(304, FRESH), "freshen")]),
     case(
         "validated, no longer storable",
-        &[(Kept(OLD), "call conditional"), (Answered(304, NO_STORE), "serve")],
+        &[(Kept(OLD), "call conditional"), (Answered(304, NO_STORE), "drop")],
     ),
     case("replaced", &[(Kept(OLD), "call conditional"), (Answered(200, FRESH), "relay stored")]),
     case(
@@ -178,6 +185,14 @@ const CASES: &[Case] = &[
         ],
     ),
     case(
+        "a clone further in that divides more",
+        &[(Nothing, "call as it came"), (AnsweredByAnotherWay, "relay")],
+    ),
+    case(
+        "another cache further in",
+        &[(Nothing, "call as it came"), (AnsweredByAnotherCore, "relay stored")],
+    ),
+    case(
         "a private clone further in",
         &[(Nothing, "call as it came"), (AnsweredPrivately, "relay")],
     ),
@@ -207,7 +222,9 @@ fn begin(case: &Case) -> (Transaction, RequestFacts) {
     let division = case.is_divided.then(|| Bytes::from_static(b"division"));
     let place = Place::new(origin, &[], "/a", division);
     let facts = RequestFacts { demand, headers, spread: 0 };
-    (Transaction::new(Arc::new(policy), Secret::new([7; 16]), place, demand), facts)
+    let setting =
+        Setting { policy: Arc::new(policy), secret: Secret::new([7; 16]), core: CORE, telling: 1 };
+    (Transaction::new(setting, place, demand), facts)
 }
 
 fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) -> Command {
@@ -225,7 +242,15 @@ fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) ->
         Answered(status, headers) => (*status, fields(headers)),
         AnsweredPrivately => {
             let policy = CachePolicy { class: Class::Private, ..CachePolicy::shared() };
-            extensions.insert(PolicyHint(policy));
+            extensions.insert(hinted(CORE, 1, policy));
+            (200, fields(FRESH))
+        }
+        AnsweredByAnotherWay => {
+            extensions.insert(hinted(CORE, 2, CachePolicy::shared()));
+            (200, fields(FRESH))
+        }
+        AnsweredByAnotherCore => {
+            extensions.insert(hinted(CORE + 1, 2, CachePolicy::shared()));
             (200, fields(FRESH))
         }
     };
@@ -244,14 +269,18 @@ fn stored(response: &[(&'static str, &str)]) -> Stored {
     let answer =
         ResponseHead { status: StatusCode::OK, headers: &headers, extensions: &extensions };
     let (_, facts) = begin(&case("stored before", &[]));
-    let Storable::Yes(meta, _) = CachePolicy::shared().storable(&facts, answer, AT) else {
+    let Storable::Yes(kept) = CachePolicy::shared().storable(&facts, answer, AT) else {
         panic!("{response:?}")
     };
     Stored::Response(StoredResponse {
-        meta: Arc::from(meta),
+        meta: Arc::new(kept.meta),
         body: Bytes::from_static(b"body"),
         trailers: None,
     })
+}
+
+fn hinted(core: u64, telling: u64, policy: CachePolicy) -> PolicyHints {
+    PolicyHints(vec![PolicyHint { core, telling, policy: Arc::new(policy) }])
 }
 
 fn accept() -> VaryList {
@@ -283,6 +312,7 @@ fn name(command: &Command) -> &'static str {
     }
 }
 
+const CORE: u64 = 1;
 const NOW: Moment =
     Moment { wall: Timestamp::from_secs(1_600_000_000), ticks: Ticks::from_nanos(1) };
 const AT: Exchange = Exchange { request_time: NOW, response_time: NOW };

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::cache::entry::{EntryMeta, StoredResponse};
-use crate::cache::flow::Transaction;
 use crate::cache::flow::command::{Command, Filing, Relay, Serving};
-use crate::cache::hint::PolicyHint;
+use crate::cache::flow::{Candidate, Setting, Transaction};
+use crate::cache::hint::PolicyHints;
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::fields::vary::Selector;
 use crate::head::ResponseHead;
@@ -15,8 +15,9 @@ use crate::rules::freshness::Exchange;
 use crate::rules::policy::CachePolicy;
 use crate::rules::reason::Reason;
 use crate::rules::request::RequestFacts;
-use crate::rules::storable::{Retention, Storable};
-use crate::rules::validate::{Freshened, same_by_head};
+use crate::rules::storable::{Kept, Storable};
+use crate::rules::validate::same_by_head;
+use crate::time::Ticks;
 
 impl Transaction {
     /// RFC 9111 §4.3.4.
@@ -29,34 +30,41 @@ impl Transaction {
         at: Exchange,
     ) -> Command {
         let outcome = CacheOutcome::forwarded(forward).answered(answer.status);
-        let served = |meta: Box<EntryMeta>, outcome| Serving {
-            stored: StoredResponse { meta: Arc::from(meta), ..stored.clone() },
-            age: None,
-            outcome,
+        let policy = match self.policy_of(answer) {
+            Ok(policy) => policy,
+            Err(reason) => return Command::Serve(as_it_is(stored, outcome.because(Some(reason)))),
         };
-        match self.policy_of(answer).map(|policy| policy.freshen(&stored.meta, request, answer, at))
-        {
-            Ok(Freshened::Stored(mut meta, retention)) => {
-                keep_length(&stored.meta, &mut meta);
-                match self.filing(request, &meta, answer, retention) {
+        let freshened = policy.freshen(&stored.meta, request, answer, at);
+        let served = |mut meta: EntryMeta, outcome| {
+            keep_length(&stored.meta, &mut meta);
+            // RFC 9111 §5.1: what the 304 passed on the way made it older.
+            let age = Some(meta.initial_age).filter(|age| age.as_secs() > 0);
+            let stored = StoredResponse { meta: Arc::new(meta), ..stored.clone() };
+            let for_this_client = freshened.for_this_client;
+            Box::new(Serving { stored, age, outcome, for_this_client })
+        };
+        match freshened.verdict {
+            Ok(kept) => {
+                let freshens = Some(stored.meta.requested);
+                match self.filing(request, &kept, answer, freshens) {
                     Some(filing) => {
+                        let meta = kept.meta;
                         let outcome = outcome.left(meta.lifetime, meta.initial_age).stored();
-                        Command::Freshen(Box::new(served(meta, outcome)), filing)
+                        Command::Freshen(served(meta, outcome), filing)
                     }
-                    None => {
-                        Command::Serve(served(meta, outcome.because(Some(Reason::VaryTooWide))))
-                    }
+                    None => Command::Serve(*served(
+                        kept.meta,
+                        outcome.because(Some(Reason::VaryTooWide)),
+                    )),
                 }
             }
-            Ok(Freshened::Served(mut meta, reason)) => {
-                keep_length(&stored.meta, &mut meta);
-                Command::Serve(served(meta, outcome.because(Some(reason))))
+            Err((meta, reason)) => {
+                let serve = Command::Serve(*served(*meta, outcome.because(Some(reason))));
+                match forward == Forward::Stale && !is_by_request(reason) {
+                    true => Command::Drop(Box::new(serve)),
+                    false => serve,
+                }
             }
-            Err(reason) => Command::Serve(Serving {
-                stored: stored.clone(),
-                age: None,
-                outcome: outcome.because(Some(reason)),
-            }),
         }
     }
 
@@ -64,16 +72,20 @@ impl Transaction {
     pub(super) fn compared(
         &self,
         request: &RequestFacts,
-        stored: &StoredResponse,
+        candidate: &Candidate,
         forward: Forward,
         answer: ResponseHead<'_>,
         at: Exchange,
     ) -> Command {
-        if same_by_head(&stored.meta, stored.body.len() as u64, answer, at) {
+        let stored = &candidate.stored;
+        let length = stored.body.len() as u64;
+        if same_by_head(&stored.meta, length, candidate.asked, answer, at) {
             return self.freshened(request, stored, forward, answer, at);
         }
         let outcome = CacheOutcome::forwarded(forward).because(Some(Reason::Head));
-        Command::Drop(Relay { outcome, filing: None })
+        let relay = Command::Relay(Relay { outcome, filing: None });
+        // A fresh one goes on serving those who did not ask for a newer one.
+        if forward == Forward::Stale { Command::Drop(Box::new(relay)) } else { relay }
     }
 
     /// RFC 9110 §9.3.3: the answer to a POST that a later GET may have.
@@ -124,10 +136,10 @@ impl Transaction {
         }
         match self.policy_of(answer)?.storable(request, answer, at) {
             Storable::No(reason) => Err(reason),
-            Storable::Yes(meta, retention) => {
+            Storable::Yes(kept) => {
                 let filing =
-                    self.filing(request, &meta, answer, retention).ok_or(Reason::VaryTooWide)?;
-                Ok((meta, filing))
+                    self.filing(request, &kept, answer, None).ok_or(Reason::VaryTooWide)?;
+                Ok((Box::new(kept.meta), filing))
             }
         }
     }
@@ -135,32 +147,38 @@ impl Transaction {
     fn filing(
         &self,
         request: &RequestFacts,
-        meta: &EntryMeta,
+        kept: &Kept,
         answer: ResponseHead<'_>,
-        retention: Retention,
+        freshens: Option<Ticks>,
     ) -> Option<Filing> {
-        let selector = self.selector();
+        let (selector, vary) = (self.selector(), &kept.meta.vary);
         Some(Filing {
             place: self.place.clone(),
-            vary: meta.vary.clone(),
-            values: selector.values(&meta.vary, &request.headers)?,
-            alias: selector.stored_alias(&meta.vary, &request.headers, answer.headers),
-            retention,
+            vary: vary.clone(),
+            values: selector.values(vary, &request.headers)?,
+            alias: selector.stored_alias(vary, &request.headers, answer.headers),
+            retention: kept.retention,
+            freshens,
+            left_out: kept.left_out.clone(),
         })
     }
 
     /// The policy of the innermost clone of this layer, which knows the route.
     fn policy_of<'a>(&'a self, answer: ResponseHead<'a>) -> Result<&'a CachePolicy, Reason> {
-        match answer.extensions.get::<PolicyHint>() {
-            None => Ok(&self.policy),
+        let own = &self.setting;
+        match answer.extensions.get::<PolicyHints>().and_then(|hints| hints.of(own.core)) {
+            None => Ok(&own.policy),
             // What a private layer may store has no place among what a shared one holds, nor the reverse.
-            Some(PolicyHint(policy)) if policy.class != self.policy.class => Err(Reason::Private),
-            Some(PolicyHint(policy)) => Ok(policy),
+            Some(hint) if hint.policy.class != own.policy.class => Err(Reason::Private),
+            // It tells apart what the look-up further out does not.
+            Some(hint) if hint.telling != own.telling => Err(Reason::NestedCache),
+            Some(hint) => Ok(&hint.policy),
         }
     }
 
     pub(super) fn selector(&self) -> Selector<'_> {
-        Selector { secret: &self.secret, languages: self.policy.languages }
+        let Setting { secret, policy, .. } = &self.setting;
+        Selector { secret, languages: policy.languages, unknown: policy.unknown_fields }
     }
 }
 
@@ -168,16 +186,7 @@ impl Transaction {
 /// would answer (RFC 9111 §4.3.3), so that it must not come back when the service fails. What only this
 /// request caused tells nothing of that.
 pub(super) fn supersedes(relay: &Relay, status: StatusCode) -> bool {
-    let by_request = matches!(
-        relay.outcome.reason(),
-        Some(
-            Reason::RequestNoStore
-                | Reason::RequestCookie
-                | Reason::Authorization
-                | Reason::StoreFailed
-                | Reason::Head
-        )
-    );
+    let by_request = relay.outcome.reason().is_some_and(is_by_request);
     let is_stale = relay.outcome.forward() == Some(Forward::Stale);
     let has_moved = match status.as_u16() {
         206 | 304 => false,
@@ -185,6 +194,24 @@ pub(super) fn supersedes(relay: &Relay, status: StatusCode) -> bool {
         _ => status.is_success() || status.is_redirection(),
     };
     relay.filing.is_none() && is_stale && has_moved && !by_request
+}
+
+/// Whether the reason lies in the request, and tells nothing of what others may be served.
+fn is_by_request(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::RequestNoStore
+            | Reason::RequestCookie
+            | Reason::Cookie
+            | Reason::Authorization
+            | Reason::StoreFailed
+            | Reason::Head
+    )
+}
+
+/// The stored response, validated by an answer that may change nothing in the store.
+fn as_it_is(stored: &StoredResponse, outcome: CacheOutcome) -> Serving {
+    Serving { stored: stored.clone(), age: None, outcome, for_this_client: HeaderMap::new() }
 }
 
 /// The stored body keeps its length, whatever a 304 said of one.

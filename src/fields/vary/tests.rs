@@ -20,7 +20,8 @@ fn values(
     vary: &str,
     request: &[(&'static str, &str)],
 ) -> Option<Selecting> {
-    Selector { secret: &Secret::new([7; 16]), languages }.values(&vary_list(vary), &map(request))
+    Selector { secret: &Secret::new([7; 16]), languages, unknown: UnknownFields::Lists }
+        .values(&vary_list(vary), &map(request))
 }
 
 fn listed(vary: &str, request: &[(&'static str, &str)]) -> Option<Selecting> {
@@ -104,18 +105,49 @@ fn a_response_is_known_by_its_content_language_only_where_the_policy_says_so() {
         (map(&[("content-language", "DE")]), map(&[("content-language", "de, en")]));
     let first = map(&[("accept-language", "en, de")]);
     let wants = |value: &str| map(&[("accept-language", value)]);
-    let by_content = Selector { secret: &secret, languages: LanguageMatching::ContentLanguage };
+    let by_content = Selector {
+        secret: &secret,
+        languages: LanguageMatching::ContentLanguage,
+        unknown: UnknownFields::Exact,
+    };
     let stored = by_content.stored_alias(&list, &first, &german);
     assert!(stored.is_some());
     assert_eq!(stored, by_content.wanted_alias(&list, &wants("fr;q=0.5, de;q=1.0")));
     assert_ne!(stored, by_content.wanted_alias(&list, &wants("fr, de;q=0.5")));
     assert_eq!(by_content.wanted_alias(&list, &wants("fr, de")), None);
     assert_eq!(by_content.stored_alias(&list, &first, &both), None);
-    let unordered = Selector { secret: &secret, languages: LanguageMatching::Unordered };
+    let unordered = Selector {
+        secret: &secret,
+        languages: LanguageMatching::Unordered,
+        unknown: UnknownFields::Exact,
+    };
     assert_eq!(unordered.stored_alias(&list, &first, &german), None);
 }
 
 #[test]
 fn too_many_bytes_of_values_are_refused() {
     assert_eq!(listed("foo", &[("foo", &"x".repeat(5000))]), None);
+}
+
+#[test]
+fn unknown_fields_count_line_by_line_unless_told_otherwise() {
+    let of = |unknown, request: &[(&'static str, &str)]| {
+        let languages = LanguageMatching::Listed;
+        let selector = Selector { secret: &Secret::new([7; 16]), languages, unknown };
+        selector.values(&vary_list("foo, accept"), &map(request))
+    };
+    let exact = |request: &[(&'static str, &str)]| of(UnknownFields::Exact, request);
+    assert_ne!(exact(&[("foo", "a, b")]), exact(&[("foo", "a,b")]));
+    assert_ne!(exact(&[("foo", "a,b")]), exact(&[("foo", "a"), ("foo", "b")]));
+    assert_ne!(exact(&[("foo", "a")]), of(UnknownFields::Lists, &[("foo", "a")]));
+    assert_eq!(exact(&[("accept", "a, b")]), exact(&[("accept", "a"), ("accept", "b")]));
+}
+
+#[test]
+fn a_language_that_is_not_acceptable_is_not_wanted() {
+    let secret = Secret::new([7; 16]);
+    let languages = LanguageMatching::ContentLanguage;
+    let selector = Selector { secret: &secret, languages, unknown: UnknownFields::Exact };
+    let request = map(&[("accept-language", "en;q=0")]);
+    assert_eq!(selector.wanted_alias(&vary_list("accept-language"), &request), None);
 }
