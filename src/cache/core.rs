@@ -42,7 +42,12 @@ impl<St, C: Clock> Core<St, C> {
     /// What a transaction of a layer with this configuration has to know.
     pub(crate) fn setting(&self, config: &Config) -> Setting {
         let Config { policy, telling, .. } = config;
-        Setting { policy: policy.clone(), secret: self.secret, core: self.id, telling: *telling }
+        Setting {
+            policy: policy.clone(),
+            secret: self.secret,
+            core: self.id,
+            telling: telling.clone(),
+        }
     }
 
     /// A generation that was never there before, and that nobody can foretell.

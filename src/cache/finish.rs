@@ -22,7 +22,7 @@ pub(crate) struct Finish {
 impl Finish {
     pub(crate) fn new(config: &Config, request: RequestHead<'_>) -> Self {
         let key = config.status_key.then(|| {
-            let (scheme, authority, target) = (config.key)(request).base(&config.scheme);
+            let (scheme, authority, target) = config.telling.base(request);
             format!("{scheme}://{authority}{target}").into()
         });
         Self { name: config.status_name.clone(), key, outcome: None, hint: None }

@@ -13,6 +13,7 @@ use crate::cache::entry::{Entry, Stored, StoredResponse};
 use crate::cache::index::Index;
 use crate::cache::key::{CacheKey, Place};
 use crate::cache::outcome::{CacheOutcome, Forward};
+use crate::cache::telling::Telling;
 use crate::digest::Secret;
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
@@ -46,7 +47,7 @@ pub(crate) struct Setting {
     pub(crate) secret: Secret,
     /// Which core it is, and how its layer tells requests apart: see [`PolicyHint`](super::hint::PolicyHint).
     pub(crate) core: u64,
-    pub(crate) telling: u64,
+    pub(crate) telling: Arc<Telling>,
 }
 
 enum State {

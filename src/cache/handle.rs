@@ -131,15 +131,11 @@ impl<St: Store, C: Clock> Handled for Parts<St, C> {
                 headers: &headers,
                 extensions: &extensions,
             };
-            let place = url.scheme().and((self.config.key)(head).place(
-                &self.config.scope,
-                &self.config.scheme,
-                &[],
-            ));
-            let Some(place) = place else {
+            let places = self.config.telling.written(head);
+            if url.scheme().is_none() || url.authority().is_none() || places.is_empty() {
                 return Err(PurgeError { kind: PurgeErrorKind::Url, source: None });
-            };
-            let done = self.core.invalidate(&[place], self.config.store_deadline).await;
+            }
+            let done = self.core.invalidate(&places, self.config.store_deadline).await;
             done.map_err(|source| PurgeError { kind: PurgeErrorKind::Store, source: Some(source) })
         })
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cache::telling::Telling;
 use crate::rules::policy::CachePolicy;
 
 /// A handler's word to the cache in front of it: attach it to the response's extensions. Clients do not
@@ -82,8 +83,8 @@ pub(crate) struct PolicyHints(pub(crate) Vec<PolicyHint>);
 pub(crate) struct PolicyHint {
     /// The core that the clone belongs to.
     pub(crate) core: u64,
-    /// How the clone tells requests apart: key, scope, scheme, hosts, partition.
-    pub(crate) telling: u64,
+    /// How the clone tells requests apart.
+    pub(crate) telling: Arc<Telling>,
     pub(crate) policy: Arc<CachePolicy>,
 }
 

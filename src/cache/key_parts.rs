@@ -205,12 +205,17 @@ fn canonical_authority(text: &str, scheme: &str) -> Option<String> {
     }
     let mut out = authority.host().to_ascii_lowercase();
     let implied = if scheme == "https" { 443 } else { 80 };
-    match (authority.port_u16(), text.get(out.len()..)) {
-        (None, Some("" | ":")) => {}
-        (Some(port), _) if port == implied => {}
-        (Some(port), _) => out.push_str(&format!(":{port}")),
-        // A port that is no number.
-        (None, _) => return None,
+    // RFC 3986 §3.2.3: digits only, and perhaps none.
+    let port = match text.get(out.len()..)?.strip_prefix(':') {
+        None if text.len() == out.len() => "",
+        Some(port) if port.bytes().all(|digit| digit.is_ascii_digit()) => port,
+        _ => return None,
+    };
+    if !port.is_empty() {
+        let port: u16 = port.parse().ok()?;
+        if port != implied {
+            out.push_str(&format!(":{port}"));
+        }
     }
     Some(out)
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::uri::Scheme;
@@ -13,6 +12,7 @@ use crate::cache::handle::CacheHandle;
 use crate::cache::key_parts::KeyParts;
 use crate::cache::partition::Partition;
 use crate::cache::service::Cache;
+use crate::cache::telling::Telling;
 use crate::clock::{Clock, SystemClock};
 use crate::fields::cache_status::CacheName;
 use crate::head::RequestHead;
@@ -44,18 +44,10 @@ pub struct CacheLayer<St, C = SystemClock> {
     config: Arc<Config>,
 }
 
-type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> KeyParts<'a> + Send + Sync;
-
 #[derive(Clone)]
 pub(crate) struct Config {
-    /// Names the way in which requests are told apart; another one after every change to it.
-    pub(crate) telling: u64,
+    pub(crate) telling: Arc<Telling>,
     pub(crate) policy: Arc<CachePolicy>,
-    pub(crate) key: Arc<KeyFn>,
-    pub(crate) scope: Arc<str>,
-    pub(crate) scheme: Scheme,
-    pub(crate) hosts: Option<Arc<[String]>>,
-    pub(crate) partition: Option<Partition>,
     pub(crate) status_name: Option<CacheName>,
     pub(crate) status_key: bool,
     pub(crate) body_bytes_max: u64,
@@ -76,13 +68,8 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     /// A cache that asks another clock than the system's, for tests.
     pub fn with_clock(store: St, clock: C) -> Self {
         let config = Config {
-            telling: next_telling(),
+            telling: Arc::new(Telling::new()),
             policy: Arc::new(CachePolicy::shared()),
-            key: Arc::new(|head: RequestHead<'_>| KeyParts::from(head)),
-            scope: "".into(),
-            scheme: Scheme::HTTP,
-            hosts: None,
-            partition: None,
             status_name: Some(CacheName::new("tower-keep")),
             status_key: false,
             body_bytes_max: 1 << 20,
@@ -110,37 +97,33 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self,
         key: impl for<'a> Fn(RequestHead<'a>) -> KeyParts<'a> + Send + Sync + 'static,
     ) -> Self {
-        self.tell(|config| config.key = Arc::new(key))
+        self.tell(|telling| telling.key = Arc::new(key))
     }
 
     /// Keeps what this clone stores apart from that of other scopes.
     #[must_use]
     pub fn scope(self, scope: impl AsRef<str>) -> Self {
-        self.tell(|config| config.scope = scope.as_ref().into())
+        self.tell(|telling| telling.scope = scope.as_ref().into())
     }
 
     /// The scheme of requests whose URI has none, as most have not. By default `http`.
     #[must_use]
     pub fn scheme(self, scheme: Scheme) -> Self {
-        self.tell(|config| config.scheme = scheme)
+        self.tell(|telling| telling.scheme = scheme)
     }
 
     /// The hosts, without ports, for which anything is looked up or stored. By default any.
     #[must_use]
     pub fn hosts<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
         let hosts = hosts.into_iter().map(|host| host.as_ref().to_ascii_lowercase()).collect();
-        self.tell(|config| config.hosts = Some(hosts))
+        self.tell(|telling| telling.hosts = Some(hosts))
     }
 
     /// Divides what is stored, so that no partition is served what was stored for another. It stays a
     /// shared cache: `private` responses, and those to requests with Authorization, are stored as in any.
     #[must_use]
     pub fn partition_by(self, partition: Partition) -> Self {
-        self.tell(|config| {
-            config.partition = Some(partition);
-            config.policy =
-                Arc::new(CachePolicy { class: Class::Shared, ..(*config.policy).clone() });
-        })
+        self.tell(|telling| telling.partition = Some(partition)).whose(Class::Shared)
     }
 
     /// Makes it a private cache for each partition: what a response says is `private` is stored, and so is
@@ -148,11 +131,7 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     /// A request that belongs to no partition is neither looked up nor stored.
     #[must_use]
     pub fn private_by(self, partition: Partition) -> Self {
-        self.tell(|config| {
-            config.partition = Some(partition);
-            config.policy =
-                Arc::new(CachePolicy { class: Class::Private, ..(*config.policy).clone() });
-        })
+        self.tell(|telling| telling.partition = Some(partition)).whose(Class::Private)
     }
 
     /// The name of this cache in Cache-Status (RFC 9211). By default `tower-keep`.
@@ -192,11 +171,12 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         CacheHandle::new(self.core.clone(), self.config.clone())
     }
 
-    fn tell(self, change: impl FnOnce(&mut Config)) -> Self {
-        self.set(|config| {
-            change(config);
-            config.telling = next_telling();
-        })
+    fn tell(self, change: impl FnOnce(&mut Telling)) -> Self {
+        self.set(|config| change(Arc::make_mut(&mut config.telling)))
+    }
+
+    fn whose(self, class: Class) -> Self {
+        self.set(|config| Arc::make_mut(&mut config.policy).class = class)
     }
 
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -224,13 +204,7 @@ impl<St, C> fmt::Debug for CacheLayer<St, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CacheLayer")
             .field("policy", &self.config.policy)
-            .field("scope", &self.config.scope)
-            .field("partition", &self.config.partition)
+            .field("telling", &self.config.telling)
             .finish_non_exhaustive()
     }
-}
-
-fn next_telling() -> u64 {
-    static TELLINGS: AtomicU64 = AtomicU64::new(1);
-    TELLINGS.fetch_add(1, Ordering::Relaxed)
 }

@@ -41,6 +41,7 @@ mod service;
 mod spawn;
 mod stats;
 mod steering;
+mod telling;
 mod written;
 
 pub use crate::fields::CacheControl;

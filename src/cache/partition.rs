@@ -48,6 +48,15 @@ impl Partition {
         Self(How::With(Arc::new(name)))
     }
 
+    /// Whether the other is a clone of this one, or reads the same field.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (How::Header(one), How::Header(other)) => one == other,
+            (How::With(one), How::With(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     pub(crate) fn of(&self, request: RequestHead<'_>, secret: &Secret) -> Option<Vec<u8>> {
         match &self.0 {
             How::With(name) => name(request),

@@ -23,7 +23,6 @@ use crate::cache::written::Written;
 use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::head::RequestHead;
-use crate::rules::policy::Class;
 use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, Eligibility};
 use crate::store::{Answer, Store};
@@ -108,7 +107,9 @@ where
                 return ResponseFuture::direct(self.inner.clone(), request, bypassed(reason));
             }
         };
-        let place = match self.place(RequestHead::from(&request)) {
+        let Config { telling, policy, .. } = &*self.config;
+        let head = RequestHead::from(&request);
+        let place = match telling.place(head, policy.class, &self.core.secret) {
             Ok(place) => place,
             Err(reason) => {
                 self.core.stats.bypassed();
@@ -125,31 +126,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
     /// What this clone tells the one that looks up in its place.
     fn hint(&self) -> PolicyHint {
         let Config { telling, policy, .. } = &*self.config;
-        PolicyHint { core: self.core.id, telling: *telling, policy: policy.clone() }
-    }
-
-    /// Where the request's resource lies in the store, or why it has no place there.
-    fn place(&self, request: RequestHead<'_>) -> Result<Place, Reason> {
-        let config = &*self.config;
-        let parts = (config.key)(request);
-        if let Some(hosts) = &config.hosts {
-            let host = parts.host(&config.scheme).ok_or(Reason::Authority)?;
-            if !hosts.contains(&host) {
-                return Err(Reason::Host);
-            }
-        }
-        let class = config.policy.class;
-        let partition = config
-            .partition
-            .as_ref()
-            .and_then(|partition| partition.of(request, &self.core.secret));
-        let kind = [class as u8];
-        let division: &[&[u8]] = match &partition {
-            Some(partition) => &[&kind, partition],
-            None if class == Class::Private => return Err(Reason::NoPartition),
-            None => &[],
-        };
-        parts.place(&config.scope, &config.scheme, division).ok_or(Reason::Authority)
+        PolicyHint { core: self.core.id, telling: telling.clone(), policy: policy.clone() }
     }
 
     /// Asks the store as long as it answers at once; the rest is the driver's.

@@ -45,9 +45,7 @@ impl<St: Store, C: Clock> Written<St, C> {
         request: RequestHead<'_>,
         finish: Finish,
     ) -> Self {
-        let parts = (config.key)(request);
-        let places = parts.written(&config.scope, &config.scheme);
-        let base = parts.base(&config.scheme);
+        let (places, base) = (config.telling.written(request), config.telling.base(request));
         Self { core: core.clone(), config: config.clone(), places, demand, base, finish }
     }
 
@@ -109,7 +107,7 @@ impl<St: Store, C: Clock> Written<St, C> {
         let facts = RequestFacts { demand: self.demand, headers, spread: self.core.spread() };
         let setting = self.core.setting(&self.config);
         let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
-        match (self.places.as_slice(), self.config.partition.is_some()) {
+        match (self.places.as_slice(), self.config.telling.partition.is_some()) {
             ([place], false) => {
                 Transaction::new(setting, place.clone(), self.demand).written(&facts, response, at)
             }

@@ -167,7 +167,8 @@ impl CachePolicy {
     /// Takes no notice of one directive in requests.
     ///
     /// By default each is obeyed. None of them removes what other clients are served: `no-cache` asks the
-    /// inner service and `no-store` keeps the answer out of the store, but the stored response stays.
+    /// inner service, whose answer may take the place of what is stored, and `no-store` keeps the answer out
+    /// of the store, but what is there stays.
     #[must_use]
     pub const fn ignore_request(mut self, directive: RequestDirective) -> Self {
         self.ignored |= 1 << directive as u8;

@@ -118,8 +118,8 @@ fn is_safe(method: &Method) -> bool {
 }
 
 fn declares_content(headers: &HeaderMap) -> bool {
-    let length = headers.get(header::CONTENT_LENGTH);
-    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    headers.contains_key(header::TRANSFER_ENCODING) || lengths.any(|length| length != "0")
 }
 
 /// RFC 9110 §7.6.1: whether Connection names a field of this request, which a proxy further in removes and

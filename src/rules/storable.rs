@@ -14,7 +14,7 @@ use crate::head::ResponseHead;
 use crate::rules::freshness::{Exchange, Lifetime, Word, initial_age, is_cacheable_by_default};
 use crate::rules::policy::{CachePolicy, Class, SetCookie};
 use crate::rules::reason::Reason;
-use crate::rules::request::RequestFacts;
+use crate::rules::request::{Demand, RequestFacts};
 use crate::rules::stored_fields::{connection_names, storable_fields};
 
 /// Whether a response is stored, and what is kept of its head.
@@ -152,15 +152,18 @@ impl CachePolicy {
             }
             None => return Err(Reason::NoFreshness),
         };
+        let Demand { has_cookie, has_authorization, .. } = request.demand;
+        if self.class == Class::Private {
+            return Ok(lifetime);
+        }
+        if has_authorization && !lifetime.is_explicit {
+            return Err(Reason::Authorization);
+        }
         // A request for somebody with a session, on whose answer nobody said that it is good for others:
         // not even its validator may be asked about on behalf of another.
-        let is_granted = lifetime.is_explicit && !lifetime.length.is_zero() && !no_cache;
-        let is_shared = self.class == Class::Shared;
-        if is_shared && request.demand.has_cookie && !is_public && !is_granted {
+        let is_fresh = !lifetime.length.is_zero() && !no_cache;
+        if has_cookie && !(lifetime.is_explicit && (is_public || is_fresh)) {
             return Err(Reason::RequestCookie);
-        }
-        if is_shared && request.demand.has_authorization && !lifetime.is_explicit && !is_public {
-            return Err(Reason::Authorization);
         }
         Ok(lifetime)
     }
@@ -231,10 +234,16 @@ fn meta_of(
 
 /// RFC 9111 §3: a final status; and neither a part (206) nor the news that nothing changed (304). What a
 /// condition, a Range or an Expect of this one request caused is no answer to others, though they have
-/// the same key: 412, 416, 417, and to a request with a Range all but a 200.
+/// the same key: a 412, a 417, and to a request with a Range all but a 200.
 fn has_storable_status(request: &RequestFacts, status: StatusCode) -> Result<(), Reason> {
-    let by_request = matches!(status.as_u16(), 206 | 304 | 412 | 416 | 417);
-    let in_part = request.headers.contains_key(header::RANGE) && status != StatusCode::OK;
+    let has = |name: &HeaderName| request.headers.contains_key(name);
+    let by_request = match status.as_u16() {
+        206 | 304 => true,
+        412 => CONDITIONS.iter().any(has),
+        417 => has(&header::EXPECT),
+        _ => false,
+    };
+    let in_part = has(&header::RANGE) && status != StatusCode::OK;
     if status.is_informational() || by_request || in_part { Err(Reason::Status) } else { Ok(()) }
 }
 
@@ -253,6 +262,8 @@ fn is_endless(headers: &HeaderMap) -> bool {
         || starts(b"multipart/x-mixed-replace")
 }
 
+static CONDITIONS: [HeaderName; 3] =
+    [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE];
 /// A response with more field lines than this is not stored.
 const FIELDS_MAX: usize = 512;
 /// How long a stale response with a validator is worth keeping for a 304.

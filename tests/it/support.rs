@@ -14,10 +14,12 @@ use tower_keep::test_util::ManualClock;
 
 pub type TestLayer = CacheLayer<MemoryStore, ManualClock>;
 
+type Answer = dyn Fn(&Request<Body>, usize) -> Response<Body> + Send + Sync;
+
 /// Answers each request by the function, and remembers all that came.
 #[derive(Clone)]
 pub struct Inner {
-    answer: Arc<dyn Fn(&Request<Body>, usize) -> Response<Body> + Send + Sync>,
+    answer: Arc<Answer>,
     seen: Arc<Mutex<Vec<http::request::Parts>>>,
 }
 

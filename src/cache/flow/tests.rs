@@ -1,5 +1,7 @@
 //! Every transition, as a table: where a transaction stands, what happens, what it does next.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::{Extensions, HeaderName, HeaderValue, Method};
 
@@ -222,8 +224,12 @@ fn begin(case: &Case) -> (Transaction, RequestFacts) {
     let division = case.is_divided.then(|| Bytes::from_static(b"division"));
     let place = Place::new(origin, &[], "/a", division);
     let facts = RequestFacts { demand, headers, spread: 0 };
-    let setting =
-        Setting { policy: Arc::new(policy), secret: Secret::new([7; 16]), core: CORE, telling: 1 };
+    let setting = Setting {
+        policy: Arc::new(policy),
+        secret: Secret::new([7; 16]),
+        core: CORE,
+        telling: by(""),
+    };
     (Transaction::new(setting, place, demand), facts)
 }
 
@@ -242,15 +248,15 @@ fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) ->
         Answered(status, headers) => (*status, fields(headers)),
         AnsweredPrivately => {
             let policy = CachePolicy { class: Class::Private, ..CachePolicy::shared() };
-            extensions.insert(hinted(CORE, 1, policy));
+            extensions.insert(hinted(CORE, "", policy));
             (200, fields(FRESH))
         }
         AnsweredByAnotherWay => {
-            extensions.insert(hinted(CORE, 2, CachePolicy::shared()));
+            extensions.insert(hinted(CORE, "other", CachePolicy::shared()));
             (200, fields(FRESH))
         }
         AnsweredByAnotherCore => {
-            extensions.insert(hinted(CORE + 1, 2, CachePolicy::shared()));
+            extensions.insert(hinted(CORE + 1, "other", CachePolicy::shared()));
             (200, fields(FRESH))
         }
     };
@@ -279,8 +285,13 @@ fn stored(response: &[(&'static str, &str)]) -> Stored {
     })
 }
 
-fn hinted(core: u64, telling: u64, policy: CachePolicy) -> PolicyHints {
-    PolicyHints(vec![PolicyHint { core, telling, policy: Arc::new(policy) }])
+fn hinted(core: u64, scope: &str, policy: CachePolicy) -> PolicyHints {
+    PolicyHints(vec![PolicyHint { core, telling: by(scope), policy: Arc::new(policy) }])
+}
+
+fn by(scope: &str) -> Arc<Telling> {
+    static ANY: LazyLock<Telling> = LazyLock::new(Telling::new);
+    Arc::new(Telling { scope: scope.into(), ..ANY.clone() })
 }
 
 fn accept() -> VaryList {

@@ -83,9 +83,7 @@ impl Transaction {
             return self.freshened(request, stored, forward, answer, at);
         }
         let outcome = CacheOutcome::forwarded(forward).because(Some(Reason::Head));
-        let relay = Command::Relay(Relay { outcome, filing: None });
-        // A fresh one goes on serving those who did not ask for a newer one.
-        if forward == Forward::Stale { Command::Drop(Box::new(relay)) } else { relay }
+        Command::Drop(Box::new(Command::Relay(Relay { outcome, filing: None })))
     }
 
     /// RFC 9110 §9.3.3: the answer to a POST that a later GET may have.
@@ -171,7 +169,7 @@ impl Transaction {
             // What a private layer may store has no place among what a shared one holds, nor the reverse.
             Some(hint) if hint.policy.class != own.policy.class => Err(Reason::Private),
             // It tells apart what the look-up further out does not.
-            Some(hint) if hint.telling != own.telling => Err(Reason::NestedCache),
+            Some(hint) if !hint.telling.agrees_with(&own.telling) => Err(Reason::NestedCache),
             Some(hint) => Ok(&hint.policy),
         }
     }

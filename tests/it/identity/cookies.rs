@@ -145,11 +145,12 @@ async fn c19_a_cookie_that_the_origin_excepts_is_left_out() {
         &[("cache-control", "max-age=60"), ("cache-control", "No-Cache=set-cookie")],
     ];
     for fields in said {
-        for policy in [CachePolicy::shared(), CachePolicy::rfc9111()] {
-            let cache = setting(policy, fields);
-            assert_eq!(cache.get("/", &[]).await.field("set-cookie"), Some("session=0"));
-            replays_no_cookie(&cache).await;
-        }
+        let cache = setting(CachePolicy::rfc9111(), fields);
+        assert_eq!(cache.get("/", &[]).await.field("set-cookie"), Some("session=0"));
+        replays_no_cookie(&cache).await;
+        let strict = setting(CachePolicy::shared(), fields);
+        strict.get("/", &[]).await;
+        assert_ne!(strict.get("/", &[]).await.field("set-cookie"), Some("session=0"));
     }
 }
 

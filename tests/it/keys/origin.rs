@@ -169,18 +169,38 @@ async fn c12_no_field_changes_the_scheme_unasked() {
         let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
         let cache = echo();
         cache.send(asked("https://a.test/x", &[])).await;
-        cache.send(asked("http://a.test/x", &[])).await;
         let mut read = asked("/x", &["a.test"]);
         read.headers_mut().insert(&name, value.clone());
-        let got = cache.send(read).await;
-        assert!(!got.body.contains("https://"), "{name}");
-        // A write tells where a request is taken to lie, whatever divides it there.
-        let mut write = asked("/x", &["a.test"]);
+        assert!(!cache.send(read).await.is_hit(), "{name}");
+        // A write tells where a request is taken to lie: 443 is the port of https only.
+        for host in ["a.test", "a.test:443"] {
+            cache.send(asked("/x", &[host])).await;
+        }
+        let mut write = asked("/x", &["a.test:443"]);
         write.headers_mut().insert(&name, value);
         *write.method_mut() = http::Method::PUT;
         cache.send(write).await;
-        assert!(cache.send(asked("https://a.test/x", &[])).await.is_hit(), "{name}");
-        assert!(!cache.send(asked("http://a.test/x", &[])).await.is_hit(), "{name}");
+        assert!(cache.send(asked("/x", &["a.test"])).await.is_hit(), "{name}");
+        assert!(!cache.send(asked("/x", &["a.test:443"])).await.is_hit(), "{name}");
+    }
+}
+
+/// A write by a client who names no scheme is about the same resource.
+#[tokio::test]
+async fn c12_a_write_reaches_what_was_stored_for_the_other_scheme() {
+    let targets = ["/x", "http://a.test/x", "https://a.test/x"];
+    for written in targets {
+        let cache = echo();
+        for target in targets {
+            cache.send(asked(target, &["a.test"])).await;
+        }
+        let mut write = asked(written, &["a.test"]);
+        *write.method_mut() = http::Method::PUT;
+        cache.send(write).await;
+        for target in &targets[1..] {
+            let got = cache.send(asked(target, &["a.test"])).await;
+            assert!(!got.is_hit(), "PUT {written} left {target}");
+        }
     }
 }
 

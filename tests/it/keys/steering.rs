@@ -7,14 +7,22 @@ use tower_keep::cache::{KeyParts, Reason, SteeringField};
 use super::{each_has_its_own_entry, echo, echoed, is_never_stored, reason};
 use crate::support::{Harness, request};
 
-const STEERING: [(&str, &str, SteeringField); 9] = [
+const STEERING: [(&str, &str, SteeringField); 17] = [
     ("x-forwarded-host", "evil.test", SteeringField::XForwardedHost),
     ("x-forwarded-port", "6666", SteeringField::XForwardedPort),
-    ("x-forwarded-proto", "evil", SteeringField::XForwardedProto),
     ("x-forwarded-prefix", "/evil", SteeringField::XForwardedPrefix),
+    ("x-forwarded-proto", "evil", SteeringField::XForwardedProto),
+    ("x-forwarded-scheme", "evil", SteeringField::XForwardedScheme),
+    ("x-forwarded-server", "evil.test", SteeringField::XForwardedServer),
+    ("x-forwarded-ssl", "evil", SteeringField::XForwardedSsl),
     ("x-host", "evil.test", SteeringField::XHost),
+    ("x-http-host-override", "evil.test", SteeringField::XHttpHostOverride),
+    ("x-original-host", "evil.test", SteeringField::XOriginalHost),
+    ("x-original-uri", "/evil", SteeringField::XOriginalUri),
     ("x-original-url", "/evil", SteeringField::XOriginalUrl),
     ("x-rewrite-url", "/evil", SteeringField::XRewriteUrl),
+    ("x-url-scheme", "evil", SteeringField::XUrlScheme),
+    ("front-end-https", "evil", SteeringField::FrontEndHttps),
     ("forwarded", "host=evil.test", SteeringField::Forwarded),
     ("forwarded", "proto=evil", SteeringField::Forwarded),
 ];
@@ -111,26 +119,33 @@ async fn c10_forwarded_steers_by_host_and_proto_only_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn c10_a_field_that_is_ignored_or_trusted_is_no_part_of_the_key() {
+async fn c10_a_field_that_is_ignored_is_no_part_of_the_key() {
     for (name, value, field) in STEERING {
-        let ignoring = Harness::with(
+        let cache = Harness::with(
             |layer| layer.key(move |head| KeyParts::from(head).ignored(field)),
             echoed,
         );
-        ignoring.get("/x", &[(name, value)]).await;
-        assert!(ignoring.get("/x", &[]).await.is_hit(), "{name}");
+        cache.get("/x", &[(name, value)]).await;
+        assert!(cache.get("/x", &[]).await.is_hit(), "{name}");
         for (other, value, field_of_other) in STEERING {
             if field_of_other != field {
-                assert!(!ignoring.get("/x", &[(other, value)]).await.is_hit(), "{other} {name}");
+                assert!(!cache.get("/x", &[(other, value)]).await.is_hit(), "{other} {name}");
             }
         }
-        let trusting = Harness::with(
+    }
+}
+
+/// Only two of them stand for something else that is in the key; and what is no scheme does not.
+#[tokio::test]
+async fn c10_a_field_that_is_trusted_is_still_told_apart() {
+    for (name, value, field) in STEERING {
+        let cache = Harness::with(
             |layer| layer.key(move |head| KeyParts::from(head).trusted(field)),
             echoed,
         );
-        let is_origin = field == SteeringField::XForwardedHost;
-        trusting.get("/x", &[(name, value)]).await;
-        assert_eq!(trusting.get("/x", &[]).await.is_hit(), !is_origin, "{name}");
+        cache.get("/x", &[(name, value)]).await;
+        assert!(!cache.get("/x", &[]).await.is_hit(), "{name}");
+        assert!(cache.get("/x", &[(name, value)]).await.is_hit(), "{name}");
     }
 }
 
