@@ -13,6 +13,7 @@ use crate::head::RequestHead;
 ///
 /// Two nested routers that share one cache need it (or a
 /// [`scope`](crate::cache::CacheLayer::scope) each): to both, `/a/users` and `/b/users` look like `/users`.
+/// Set it before the layer is cloned: a clone inside another that has a different key stores nothing.
 ///
 /// ```
 /// use axum::{Router, routing::get};

@@ -5,12 +5,40 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::time::{Moment, Ticks, Timestamp};
 
 /// Tells the time. Every layer asks one clock, and no rule reads another.
+///
+/// For tests there is `ManualClock`, with the `test-util` feature. One of your own:
+///
+/// ```
+/// use tower_keep::cache::CacheLayer;
+/// use tower_keep::clock::Clock;
+/// use tower_keep::store::MemoryStore;
+/// use tower_keep::time::{Moment, Ticks, Timestamp};
+///
+/// /// Nothing ever gets old.
+/// struct Stopped;
+///
+/// impl Clock for Stopped {
+///     fn now(&self) -> Moment {
+///         Moment { wall: Timestamp::from_secs(1_600_000_000), ticks: Ticks::from_nanos(0) }
+///     }
+/// }
+///
+/// let cache = CacheLayer::with_clock(MemoryStore::with_bytes_max(1 << 20), Stopped);
+/// ```
 pub trait Clock: Send + Sync + 'static {
-    /// Both clocks, read together.
+    /// Both clocks, read together. The ticks never go back; the wall clock may.
     fn now(&self) -> Moment;
 }
 
 /// The clocks of the operating system; the default.
+///
+/// ```
+/// use tower_keep::clock::{Clock, SystemClock};
+///
+/// let clock = SystemClock::new();
+/// let (first, second) = (clock.now(), clock.now());
+/// assert!(second.ticks >= first.ticks);
+/// ```
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     start: Instant,

@@ -46,6 +46,13 @@ impl<'a> From<&'a request::Parts> for RequestHead<'a> {
 }
 
 /// A response without its body.
+///
+/// ```
+/// use tower_keep::head::ResponseHead;
+///
+/// let response = http::Response::builder().status(404).body(()).unwrap();
+/// assert_eq!(ResponseHead::from(&response).status, http::StatusCode::NOT_FOUND);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'a> {
     /// The status code.

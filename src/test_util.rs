@@ -1,4 +1,26 @@
 //! Help for the tests of services that use this crate.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+//! use std::time::Duration;
+//! use tower_keep::{cache::CacheLayer, store::MemoryStore, test_util::ManualClock};
+//!
+//! let clock = ManualClock::new();
+//! let cache = CacheLayer::with_clock(MemoryStore::with_bytes_max(1 << 20), clock.clone());
+//! let minute = service_fn(async |_: Request<String>| {
+//!     let response = Response::builder().header("cache-control", "max-age=60");
+//!     Ok::<_, Infallible>(response.body(String::new()).unwrap())
+//! });
+//! for secs in [0, 59, 1] {
+//!     clock.advance(Duration::from_secs(secs));
+//!     let request = Request::get("http://shop.example/").body(String::new()).unwrap();
+//!     cache.layer(minute).oneshot(request).await.unwrap();
+//! }
+//! // A miss, a hit, and another miss: after a minute it is not fresh any more.
+//! assert_eq!((cache.handle().stats().misses, cache.handle().stats().hits), (2, 1));
+//! # });
+//! ```
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,13 +44,13 @@ use crate::time::{Moment, Ticks, Timestamp};
 pub struct ManualClock(Arc<Mutex<Moment>>);
 
 impl ManualClock {
-    /// A clock that shows the afternoon of 13 September 2020.
+    /// A clock that shows the afternoon of 13 September 2020 (1 600 000 000 seconds after the epoch), always.
     pub fn new() -> Self {
         let wall = Timestamp::from_secs(1_600_000_000);
         Self(Arc::new(Mutex::new(Moment { wall, ticks: Ticks::from_nanos(1_000_000_000) })))
     }
 
-    /// Lets time pass on both clocks.
+    /// Lets time pass on both clocks; both saturate.
     pub fn advance(&self, length: Duration) {
         self.change(|moment| {
             moment.wall = moment.wall.plus(length);
@@ -38,6 +60,16 @@ impl ManualClock {
     }
 
     /// Sets the wall clock alone, as an operator or a time server may do at any moment.
+    ///
+    /// ```
+    /// use tower_keep::{clock::Clock, test_util::ManualClock, time::Timestamp};
+    ///
+    /// let clock = ManualClock::new();
+    /// let before = clock.now();
+    /// clock.set_wall(Timestamp::from_secs(0));
+    /// assert_eq!(clock.now().wall.as_secs(), 0);
+    /// assert_eq!(clock.now().ticks, before.ticks);
+    /// ```
     pub fn set_wall(&self, wall: Timestamp) {
         self.change(|moment| moment.wall = wall);
     }

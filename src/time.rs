@@ -10,6 +10,12 @@ use std::time::Duration;
 ///
 /// let sent = Timestamp::from_millis(784_111_777_000);
 /// assert_eq!(sent.as_secs(), 784_111_777);
+/// assert_eq!(sent, Timestamp::from_secs(784_111_777));
+///
+/// let minute = std::time::Duration::from_secs(60);
+/// assert_eq!(sent.plus(minute).since(sent), minute);
+/// assert_eq!(sent.minus(minute).as_millis(), 784_111_717_000);
+/// assert!(sent.since(sent.plus(minute)).is_zero());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -55,6 +61,15 @@ impl Timestamp {
 }
 
 /// A reading of a monotonic clock: nanoseconds from a start that means nothing outside the process.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_keep::time::Ticks;
+///
+/// let (first, second) = (Ticks::from_nanos(1_000), Ticks::from_nanos(3_000));
+/// assert_eq!(second.since(first), Duration::from_micros(2));
+/// assert!(first.since(second).is_zero());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticks(u64);
 
@@ -79,6 +94,13 @@ impl Ticks {
 ///
 /// Dates in messages are compared with `wall`; how long something was kept in this process is told by
 /// `ticks`, which no operator and no time server sets back.
+///
+/// ```
+/// use tower_keep::time::{Moment, Ticks, Timestamp};
+///
+/// let start = Moment { wall: Timestamp::from_secs(784_111_777), ticks: Ticks::from_nanos(0) };
+/// assert_eq!(start.wall.as_millis(), 784_111_777_000);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
     /// What the wall clock says.
@@ -97,6 +119,9 @@ pub struct Moment {
 /// assert_eq!(DeltaSeconds::parse(b"60"), Some(DeltaSeconds::new(60)));
 /// assert_eq!(DeltaSeconds::parse(b"99999999999999999999"), Some(DeltaSeconds::MAX));
 /// assert_eq!(DeltaSeconds::parse(b"60s"), None);
+/// assert_eq!(DeltaSeconds::new(u64::MAX).as_secs(), 1 << 31);
+/// let length = std::time::Duration::from_millis(1_999);
+/// assert_eq!(DeltaSeconds::from_duration(length).as_duration().as_secs(), 1);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeltaSeconds(u32);

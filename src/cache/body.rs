@@ -18,6 +18,22 @@ pin_project! {
     /// A body from the store, or the inner service's own, which may be stored while it passes.
     ///
     /// No frame is held back for the store's sake. It is `Send` where `B` is, and never needs `B: Sync`.
+    ///
+    /// An error of the inner body comes out as [`BodyError::Inner`].
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::{CacheBody, CacheLayer}, store::MemoryStore};
+    /// use http_body_util::BodyExt;
+    ///
+    /// # let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20));
+    /// let hello = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new("hello".to_owned())));
+    /// let response = cache.layer(hello).oneshot(Request::new(String::new())).await.unwrap();
+    /// let body: CacheBody<String> = response.into_body();
+    /// assert_eq!(body.collect().await.unwrap().to_bytes(), "hello");
+    /// # });
+    /// ```
     pub struct CacheBody<B: Body> {
         #[pin]
         inner: Inner<B>,
@@ -143,6 +159,14 @@ impl<B: Body> fmt::Debug for CacheBody<B> {
 }
 
 /// Why a body did not come to its end.
+///
+/// ```
+/// use tower_keep::cache::BodyError;
+///
+/// let error = BodyError::Inner("connection reset".into());
+/// let source = std::error::Error::source(&error).unwrap();
+/// assert_eq!(source.to_string(), "connection reset");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BodyError {

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use ahash::RandomState;
+
 use crate::cache::flow::Setting;
 use crate::cache::key::{CacheKey, Generation};
 use crate::cache::layer::Config;
@@ -81,11 +83,16 @@ impl<St, C: Clock> Core<St, C> {
 
 /// Counts the writes to resources, in slots that some share: a response that was on its way while its
 /// resource was written is not stored, and at worst a few others are not either.
-pub(crate) struct Writes(Box<[AtomicU64]>);
+pub(crate) struct Writes {
+    slots: Box<[AtomicU64]>,
+    /// Seeded at random: nobody finds the slot of somebody else's resource.
+    hasher: RandomState,
+}
 
 impl Writes {
     fn new() -> Self {
-        Self((0..WRITE_SLOTS).map(|_| AtomicU64::new(0)).collect())
+        let slots = (0..WRITE_SLOTS).map(|_| AtomicU64::new(0)).collect();
+        Self { slots, hasher: RandomState::new() }
     }
 
     pub(crate) fn seen(&self, resource: &CacheKey) -> u64 {
@@ -99,11 +106,7 @@ impl Writes {
     }
 
     fn slot(&self, resource: &CacheKey) -> Option<&AtomicU64> {
-        // FNV-1a: who finds keys of one slot wins a miss.
-        let hash = resource.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        self.0.get((hash % WRITE_SLOTS) as usize)
+        self.slots.get((self.hasher.hash_one(resource) % WRITE_SLOTS) as usize)
     }
 }
 
@@ -127,7 +130,7 @@ fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     if getrandom::fill(&mut bytes).is_err() {
         // No entropy from the system: the address space and the hasher's own seed have to do.
-        let state = ahash::RandomState::new();
+        let state = RandomState::new();
         let (one, two) = (state.hash_one(1u8), state.hash_one(2u8));
         bytes = (u128::from(one) << 64 | u128::from(two)).to_le_bytes();
     }

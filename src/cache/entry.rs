@@ -17,6 +17,16 @@ use crate::time::{Moment, Ticks, Timestamp};
 /// What a [`Store`](crate::store::Store) keeps under one key: opaque, and cheap to clone.
 ///
 /// An entry owns its bytes: none of them is a slice of a connection's buffer.
+///
+/// ```
+/// use tower_keep::store::{CacheKey, Entry};
+///
+/// /// What an entry weighs in a store that is bounded in bytes.
+/// fn weight(key: &CacheKey, entry: &Entry) -> u64 {
+///     key.as_bytes().len() as u64 + entry.bytes()
+/// }
+/// # let _ = weight;
+/// ```
 #[derive(Clone)]
 pub struct Entry(pub(crate) Stored);
 

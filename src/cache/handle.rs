@@ -62,6 +62,17 @@ impl fmt::Debug for CacheHandle {
 }
 
 /// Why a purge was not done.
+///
+/// ```
+/// use tower_keep::cache::{CacheLayer, PurgeErrorKind};
+/// use tower_keep::store::MemoryStore;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).handle();
+/// let error = cache.purge_url(&"/products/7".parse().unwrap()).await.unwrap_err();
+/// assert_eq!(error.kind(), PurgeErrorKind::Url);
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct PurgeError {
     kind: PurgeErrorKind,

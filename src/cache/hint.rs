@@ -31,6 +31,15 @@ pub struct CacheHint {
 impl CacheHint {
     /// The response is fresh for so long. This is explicit freshness, as `s-maxage` would be, but does not
     /// by itself let an answer to a request with Authorization be shared: see [`CacheHint::public`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CacheHint;
+    ///
+    /// let hint = CacheHint::fresh_for(Duration::from_secs(60))
+    ///     .stale_while_revalidate(Duration::from_secs(5))
+    ///     .stale_if_error(Duration::from_secs(600));
+    /// ```
     pub const fn fresh_for(freshness: Duration) -> Self {
         Self {
             fresh_for: Some(freshness),
@@ -41,7 +50,14 @@ impl CacheHint {
         }
     }
 
-    /// The response is not stored.
+    /// The response is not stored, whatever its fields say.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheHint;
+    ///
+    /// let mut response = http::Response::new("one time only");
+    /// response.extensions_mut().insert(CacheHint::no_store());
+    /// ```
     pub const fn no_store() -> Self {
         Self {
             fresh_for: None,
@@ -53,6 +69,13 @@ impl CacheHint {
     }
 
     /// The answer is the same for everybody, even where the request carried credentials (RFC 9111 §3.5).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CacheHint;
+    ///
+    /// let for_all = CacheHint::fresh_for(Duration::from_secs(60)).public();
+    /// ```
     #[must_use]
     pub const fn public(mut self) -> Self {
         self.public = true;

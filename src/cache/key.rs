@@ -11,6 +11,16 @@ use crate::fields::vary::Selecting;
 ///
 /// Every part stands in it with its length, so that no two different requests have the same key. It
 /// holds targets and selecting values, which may be confidential: `Debug` shows its length only.
+///
+/// ```
+/// use tower_keep::store::CacheKey;
+///
+/// /// Where a store of files would keep the entry.
+/// fn file_name(key: &CacheKey) -> String {
+///     key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+/// }
+/// # let _ = file_name;
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CacheKey(Bytes);
 

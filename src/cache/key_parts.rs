@@ -44,7 +44,18 @@ impl<'a> From<RequestHead<'a>> for KeyParts<'a> {
 
 impl<'a> KeyParts<'a> {
     /// Another target than the URI's own, such as the one that arrived before a router stripped a prefix.
-    /// Path and query are taken byte for byte.
+    /// Path and query are taken byte for byte. The last one set counts.
+    ///
+    /// ```
+    /// use tower_keep::cache::KeyParts;
+    /// use tower_keep::head::RequestHead;
+    ///
+    /// /// For a service that reads no query.
+    /// fn path_only(head: RequestHead<'_>) -> KeyParts<'_> {
+    ///     KeyParts::from(head).target(head.uri.path())
+    /// }
+    /// # let _ = path_only;
+    /// ```
     #[must_use]
     pub fn target(mut self, target: impl Into<Cow<'a, str>>) -> Self {
         self.target = target.into();
@@ -52,13 +63,37 @@ impl<'a> KeyParts<'a> {
     }
 
     /// One more part: whatever else the service's answers depend on for every client alike.
+    ///
+    /// Parts count in their order, and each stands for itself: `a`, `b` is not `ab`. A part that depends on
+    /// who asks is no part but a [`Partition`](crate::cache::Partition): a write by one client would not drop
+    /// what is stored for the others.
+    ///
+    /// ```
+    /// use tower_keep::cache::KeyParts;
+    /// use tower_keep::head::RequestHead;
+    ///
+    /// fn by_release(head: RequestHead<'_>) -> KeyParts<'_> {
+    ///     KeyParts::from(head).part(&b"release 7"[..])
+    /// }
+    /// # let _ = by_release;
+    /// ```
     #[must_use]
     pub fn part(mut self, part: impl Into<Cow<'a, [u8]>>) -> Self {
         self.parts.push(part.into());
         self
     }
 
-    /// Says that the service never reads this field.
+    /// Says that the service never reads this field, so that it divides nothing.
+    ///
+    /// ```
+    /// use tower_keep::cache::{KeyParts, SteeringField};
+    /// use tower_keep::head::RequestHead;
+    ///
+    /// fn key(head: RequestHead<'_>) -> KeyParts<'_> {
+    ///     KeyParts::from(head).ignored(SteeringField::XForwardedServer)
+    /// }
+    /// # let _ = key;
+    /// ```
     #[must_use]
     pub fn ignored(mut self, field: SteeringField) -> Self {
         self.ignored |= field.bit();
@@ -69,6 +104,17 @@ impl<'a> KeyParts<'a> {
     ///
     /// `X-Forwarded-Host` then stands for the authority, and `X-Forwarded-Proto` for the scheme. The others
     /// stand for nothing else, so they go on dividing what is stored.
+    ///
+    /// ```
+    /// use tower_keep::cache::{KeyParts, SteeringField};
+    /// use tower_keep::head::RequestHead;
+    ///
+    /// fn behind_proxy(head: RequestHead<'_>) -> KeyParts<'_> {
+    ///     let trusted = [SteeringField::XForwardedHost, SteeringField::XForwardedProto];
+    ///     trusted.into_iter().fold(KeyParts::from(head), KeyParts::trusted)
+    /// }
+    /// # let _ = behind_proxy;
+    /// ```
     #[must_use]
     pub fn trusted(mut self, field: SteeringField) -> Self {
         self.trusted |= field.bit();

@@ -59,13 +59,31 @@ impl<St: Store> CacheLayer<St> {
     ///
     /// Layers made over one store, in this process or in others, share what it holds, as the instances of
     /// one service do. In front of different services each needs a [`scope`](Self::scope) of its own.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20));
+    /// assert_eq!(cache.handle().stats().stored, 0);
+    /// ```
     pub fn new(store: St) -> Self {
         Self::with_clock(store, SystemClock::new())
     }
 }
 
 impl<St: Store, C: Clock> CacheLayer<St, C> {
-    /// A cache that asks another clock than the system's, for tests.
+    /// A cache that asks another clock than the system's, for tests: such as the `ManualClock` of the
+    /// `test-util` feature, whose module shows one at work.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::clock::SystemClock;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::with_bytes_max(64 << 20);
+    /// let cache: CacheLayer<MemoryStore, SystemClock> = CacheLayer::with_clock(store, SystemClock::new());
+    /// ```
     pub fn with_clock(store: St, clock: C) -> Self {
         let config = Config {
             telling: Arc::new(Telling::new()),
@@ -78,7 +96,15 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         Self { core: Arc::new(Core::new(store, clock)), config: Arc::new(config) }
     }
 
-    /// What may be stored and reused.
+    /// What may be stored and reused. By default [`CachePolicy::shared`].
+    ///
+    /// ```
+    /// use tower_keep::cache::{CacheLayer, CachePolicy};
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20))
+    ///     .policy(CachePolicy::shared().bypass_on_cookie());
+    /// ```
     #[must_use]
     pub fn policy(self, policy: CachePolicy) -> Self {
         // Whose cache it is depends on its partition, not on the policy.
@@ -92,6 +118,15 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     /// `tower_keep::axum::target` or a [`scope`](Self::scope) for each nested router.
     ///
     /// [`axum::Router::nest`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.nest
+    ///
+    /// ```
+    /// use tower_keep::cache::{CacheLayer, KeyParts};
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// // The service reads no query.
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20))
+    ///     .key(|head| KeyParts::from(head).target(head.uri.path()));
+    /// ```
     #[must_use]
     pub fn key(
         self,
@@ -100,19 +135,51 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self.tell(|telling| telling.key = Arc::new(key))
     }
 
-    /// Keeps what this clone stores apart from that of other scopes.
+    /// Keeps what this clone stores apart from that of other scopes. By default the scope is empty, and one
+    /// for all. A write drops what is stored in its own scope only.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20));
+    /// let (shop, blog) = (cache.clone().scope("shop"), cache.scope("blog"));
+    /// ```
     #[must_use]
     pub fn scope(self, scope: impl AsRef<str>) -> Self {
         self.tell(|telling| telling.scope = scope.as_ref().into())
     }
 
     /// The scheme of requests whose URI has none, as most have not. By default `http`.
+    ///
+    /// ```
+    /// use http::uri::Scheme;
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).scheme(Scheme::HTTPS);
+    /// ```
     #[must_use]
     pub fn scheme(self, scheme: Scheme) -> Self {
         self.tell(|telling| telling.scheme = scheme)
     }
 
-    /// The hosts, without ports, for which anything is looked up or stored. By default any.
+    /// The hosts, without ports, for which anything is looked up or stored. By default any. Case
+    /// does not count. A request for another host passes through, with [`Reason::Host`].
+    ///
+    /// [`Reason::Host`]: crate::cache::Reason::Host
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::CacheLayer, store::MemoryStore};
+    /// # let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).hosts(["shop.example"]);
+    /// let request = Request::get("http://evil.example/").body(String::new()).unwrap();
+    /// let response = cache.layer(silent).oneshot(request).await.unwrap();
+    /// assert_eq!(response.headers()["cache-status"], "tower-keep; fwd=bypass; detail=host");
+    /// # });
+    /// ```
     #[must_use]
     pub fn hosts<H: AsRef<str>>(self, hosts: impl IntoIterator<Item = H>) -> Self {
         let hosts = hosts.into_iter().map(|host| host.as_ref().to_ascii_lowercase()).collect();
@@ -121,6 +188,15 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
 
     /// Divides what is stored, so that no partition is served what was stored for another. It stays a
     /// shared cache: `private` responses, and those to requests with Authorization, are stored as in any.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_keep::cache::{CacheLayer, Partition};
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let tenant = Partition::header(HeaderName::from_static("x-tenant"));
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).partition_by(tenant);
+    /// ```
     #[must_use]
     pub fn partition_by(self, partition: Partition) -> Self {
         self.tell(|telling| telling.partition = Some(partition)).whose(Class::Shared)
@@ -129,24 +205,75 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     /// Makes it a private cache for each partition: what a response says is `private` is stored, and so is
     /// the answer to a request with Authorization. **The partition must tell one user from every other.**
     /// A request that belongs to no partition is neither looked up nor stored.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::{CacheLayer, Partition}, store::MemoryStore};
+    /// # let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// let user = Partition::header(http::header::AUTHORIZATION);
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).private_by(user);
+    /// let request = Request::get("http://shop.example/").body(String::new()).unwrap();
+    /// let response = cache.layer(silent).oneshot(request).await.unwrap();
+    /// assert_eq!(response.headers()["cache-status"], "tower-keep; fwd=bypass; detail=no-partition");
+    /// # });
+    /// ```
     #[must_use]
     pub fn private_by(self, partition: Partition) -> Self {
         self.tell(|telling| telling.partition = Some(partition)).whose(Class::Private)
     }
 
-    /// The name of this cache in Cache-Status (RFC 9211). By default `tower-keep`.
+    /// The name of this cache in Cache-Status: a Token where it is one, else a String (RFC 9211 §2). By
+    /// default `tower-keep`.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::CacheLayer, store::MemoryStore};
+    /// # let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).cache_status("edge");
+    /// let request = Request::get("http://shop.example/a?b").body(String::new()).unwrap();
+    /// let response = cache.layer(silent).oneshot(request).await.unwrap();
+    /// assert_eq!(response.headers()["cache-status"], "edge; fwd=uri-miss; detail=no-freshness");
+    /// # });
+    /// ```
     #[must_use]
     pub fn cache_status(self, name: &str) -> Self {
         self.set(|config| config.status_name = Some(CacheName::new(name)))
     }
 
     /// Adds no Cache-Status: for clients who are not to know what others have asked for. `Age` still tells.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::CacheLayer, store::MemoryStore};
+    /// # let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).without_cache_status();
+    /// let request = Request::get("http://shop.example/a?b").body(String::new()).unwrap();
+    /// let response = cache.layer(silent).oneshot(request).await.unwrap();
+    /// assert!(!response.headers().contains_key("cache-status"));
+    /// # });
+    /// ```
     #[must_use]
     pub fn without_cache_status(self) -> Self {
         self.set(|config| config.status_name = None)
     }
 
-    /// Shows the target in Cache-Status, query and all. For finding faults.
+    /// Shows the target in Cache-Status, query and all (`key`, RFC 9211 §2.7). For finding faults.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::CacheLayer, store::MemoryStore};
+    /// # let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).cache_status_with_key();
+    /// let request = Request::get("http://shop.example/a?b").body(String::new()).unwrap();
+    /// let response = cache.layer(silent).oneshot(request).await.unwrap();
+    /// let status = response.headers()["cache-status"].to_str().unwrap();
+    /// assert!(status.contains(r#"key="http://shop.example/a?b""#));
+    /// # });
+    /// ```
     #[must_use]
     pub fn cache_status_with_key(self) -> Self {
         self.set(|config| config.status_key = true)
@@ -154,19 +281,46 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
 
     /// How many bytes the body of a stored response may have. By default a megabyte (2^20), and never more
     /// than the store keeps. A longer one passes through.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::with_bytes_max(256 << 20).entry_bytes_max(9 << 20);
+    /// let cache = CacheLayer::new(store).body_bytes_max(8 << 20);
+    /// ```
     #[must_use]
     pub fn body_bytes_max(self, body_bytes_max: u64) -> Self {
         self.set(|config| config.body_bytes_max = body_bytes_max)
     }
 
     /// How long one question to the store may take before the request goes to the inner service instead.
-    /// By default 50 ms. Needs the `rt` feature and a tokio runtime with its timer.
+    /// By default 50 ms. Needs the `rt` feature and a tokio runtime with its timer;
+    /// outside of one, the store's own limits are what counts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20))
+    ///     .store_deadline(Duration::from_millis(20));
+    /// ```
     #[must_use]
     pub fn store_deadline(self, deadline: Duration) -> Self {
         self.set(|config| config.store_deadline = deadline)
     }
 
     /// A handle for code outside the path of requests.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20));
+    /// let handle = cache.handle();
+    /// assert_eq!(handle.stats().misses, 0);
+    /// ```
     pub fn handle(&self) -> CacheHandle {
         CacheHandle::new(self.core.clone(), self.config.clone())
     }

@@ -17,6 +17,26 @@ use crate::rules::reason::Reason;
 /// }
 /// # assert!(!was_free(&http::Response::new(())));
 /// ```
+///
+/// And for a request that went inwards:
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+/// # use tower_keep::{cache::{CacheLayer, CacheOutcome, Forward}, store::MemoryStore};
+/// # let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20));
+/// let minute = service_fn(async |_: Request<String>| {
+///     let response = Response::builder().header("cache-control", "max-age=60");
+///     Ok::<_, Infallible>(response.body(String::new()).unwrap())
+/// });
+/// let request = Request::get("http://shop.example/").body(String::new()).unwrap();
+/// let response = cache.layer(minute).oneshot(request).await.unwrap();
+/// let outcome = response.extensions().get::<CacheOutcome>().unwrap();
+/// assert_eq!(outcome.forward(), Some(Forward::UriMiss));
+/// assert_eq!(outcome.freshness_left_secs(), Some(60));
+/// assert!(outcome.is_stored() && outcome.reason().is_none());
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheOutcome {
     is_hit: bool,
@@ -28,6 +48,12 @@ pub struct CacheOutcome {
 }
 
 /// Why a request went inwards: the `fwd` of RFC 9211 §2.2.
+///
+/// ```
+/// use tower_keep::cache::Forward;
+///
+/// assert_eq!(Forward::UriMiss.as_str(), "uri-miss");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Forward {
@@ -109,7 +135,7 @@ impl CacheOutcome {
         self
     }
 
-    /// Whether a stored response was served without asking the inner service.
+    /// Whether a stored response was served without asking the inner service (`hit`, RFC 9211 §2.1).
     pub const fn is_hit(&self) -> bool {
         self.is_hit
     }
@@ -120,22 +146,23 @@ impl CacheOutcome {
         self.forward
     }
 
-    /// What the inner service answered, where it is not what the client got.
+    /// What the inner service answered, where it is not what the client got (`fwd-status`, RFC 9211 §2.3).
     pub const fn forward_status(&self) -> Option<StatusCode> {
         self.forward_status
     }
 
-    /// Whether the response is being stored: once its body has come whole.
+    /// Whether the response is being stored: once its body has come whole (`stored`, RFC 9211 §2.5).
     pub const fn is_stored(&self) -> bool {
         self.is_stored
     }
 
-    /// Why it was not looked up, not stored, or served although stale.
+    /// Why it was not looked up, not stored, or served although stale (`detail`, RFC 9211 §2.8).
     pub const fn reason(&self) -> Option<Reason> {
         self.reason
     }
 
-    /// The freshness left, in seconds; less than none for a response served stale.
+    /// The freshness left, in seconds; less than none for a response served stale (`ttl`, RFC 9211
+    /// §2.4). `None` where nothing is stored.
     pub const fn freshness_left_secs(&self) -> Option<i64> {
         self.left_secs
     }

@@ -39,11 +39,26 @@ enum How {
 impl Partition {
     /// By the value of a field that somebody you trust has set. Credentials and cookies are kept as keyed
     /// digests only.
+    ///
+    /// A request without the field belongs to no partition.
+    ///
+    /// ```
+    /// use tower_keep::cache::Partition;
+    ///
+    /// let by_session = Partition::header(http::header::COOKIE);
+    /// assert_eq!(format!("{by_session:?}"), "Partition::header(cookie)");
+    /// ```
     pub fn header(name: HeaderName) -> Self {
         Self(How::Header(name))
     }
 
     /// By whatever the function makes of the request; `None` belongs to no partition.
+    ///
+    /// ```
+    /// use tower_keep::cache::Partition;
+    ///
+    /// let by_host = Partition::with(|head| head.uri.host().map(|host| host.as_bytes().to_vec()));
+    /// ```
     pub fn with(name: impl Fn(RequestHead<'_>) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
         Self(How::With(Arc::new(name)))
     }

@@ -31,6 +31,18 @@ use crate::store::{Answer, Store};
 ///
 /// It is always ready: hits are served while the inner service is busy, and a request that needs the
 /// inner service waits for a clone of it to become ready, which is then the one that is called.
+///
+/// ```
+/// use tower::Layer;
+/// use tower_keep::cache::{Cache, CacheLayer};
+/// use tower_keep::clock::SystemClock;
+/// use tower_keep::store::MemoryStore;
+///
+/// fn cached<S>(inner: S) -> Cache<S, MemoryStore, SystemClock> {
+///     CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).layer(inner)
+/// }
+/// # let _ = cached(());
+/// ```
 pub struct Cache<S, St, C> {
     inner: S,
     core: Arc<Core<St, C>>,

@@ -3,6 +3,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts since the layer was made, over all its clones.
+///
+/// ```
+/// use tower_keep::cache::{CacheHandle, CacheStats};
+///
+/// /// Of the requests that were looked up, how many were answered from the store.
+/// fn hit_ratio(cache: &CacheHandle) -> f64 {
+///     let CacheStats { hits, misses, revalidated, served_stale, .. } = cache.stats();
+///     hits as f64 / (hits + misses + revalidated + served_stale).max(1) as f64
+/// }
+/// # let layer = tower_keep::cache::CacheLayer::new(tower_keep::store::MemoryStore::with_bytes_max(1 << 20));
+/// # assert_eq!(hit_ratio(&layer.handle()), 0.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {

@@ -9,6 +9,14 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 ///
 /// [`KeyParts::ignored`]: crate::cache::KeyParts::ignored
 /// [`KeyParts::trusted`]: crate::cache::KeyParts::trusted
+///
+/// ```
+/// use tower_keep::cache::{CacheLayer, KeyParts, SteeringField};
+/// use tower_keep::store::MemoryStore;
+///
+/// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20))
+///     .key(|head| KeyParts::from(head).trusted(SteeringField::XForwardedProto));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum SteeringField {

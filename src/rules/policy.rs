@@ -44,6 +44,12 @@ pub(crate) enum Class {
 }
 
 /// What to do with a response that sets a cookie and may otherwise be stored.
+///
+/// ```
+/// use tower_keep::cache::{CachePolicy, SetCookie};
+///
+/// let policy = CachePolicy::shared().set_cookie(SetCookie::StoredWithoutCookies);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SetCookie {
@@ -57,20 +63,28 @@ pub enum SetCookie {
 }
 
 /// A request directive that [`CachePolicy::ignore_request`] can switch off (RFC 9111 §5.2.1).
+///
+/// ```
+/// use tower_keep::cache::{CachePolicy, RequestDirective};
+///
+/// let policy = CachePolicy::shared()
+///     .ignore_request(RequestDirective::NoCache)
+///     .ignore_request(RequestDirective::MaxAge);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestDirective {
-    /// `no-cache`, and `Pragma: no-cache`.
+    /// `no-cache` (§5.2.1.4), and `Pragma: no-cache` (§5.4).
     NoCache,
-    /// `no-store`.
+    /// `no-store` (§5.2.1.5).
     NoStore,
-    /// `max-age`.
+    /// `max-age` (§5.2.1.1).
     MaxAge,
-    /// `min-fresh`.
+    /// `min-fresh` (§5.2.1.3).
     MinFresh,
-    /// `max-stale`.
+    /// `max-stale` (§5.2.1.2).
     MaxStale,
-    /// `only-if-cached`.
+    /// `only-if-cached` (§5.2.1.7).
     OnlyIfCached,
     /// `stale-if-error` (RFC 5861 §4).
     StaleIfError,
@@ -80,6 +94,17 @@ pub enum RequestDirective {
 ///
 /// It counts for the statuses that are cacheable by default (200, 203, 300, 301, 308, 404, 405 and 410),
 /// never for a request with a Cookie or Authorization, and never against what a response does say.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_keep::cache::DefaultFreshness;
+///
+/// let tenth = DefaultFreshness::heuristic(0.1)
+///     .min(Duration::from_secs(10))
+///     .max(Duration::from_secs(600))
+///     .jitter(0.05);
+/// assert_eq!(DefaultFreshness::heuristic(7.0), DefaultFreshness::heuristic(1.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DefaultFreshness {
     pub(crate) fixed: Duration,
@@ -93,6 +118,21 @@ pub struct DefaultFreshness {
 impl CachePolicy {
     /// The policy of a cache whose clients are strangers to each other. Nothing is stored unless its
     /// response says how long it is fresh.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// use tower_keep::cache::{CacheLayer, CacheOutcome, CachePolicy, Reason};
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).policy(CachePolicy::shared());
+    /// let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// let request = Request::get("http://shop.example/").body(String::new()).unwrap();
+    /// let response = cache.layer(silent).oneshot(request).await.unwrap();
+    /// let outcome = response.extensions().get::<CacheOutcome>().unwrap();
+    /// assert_eq!(outcome.reason(), Some(Reason::NoFreshness));
+    /// # });
+    /// ```
     pub const fn shared() -> Self {
         Self {
             class: Class::Shared,
@@ -111,10 +151,17 @@ impl CachePolicy {
 
     /// Everything that RFC 9111 allows a shared cache: heuristic freshness (a tenth of the time since
     /// Last-Modified), a stored Set-Cookie where freshness is explicit, stale answers for a day while the
-    /// inner service cannot be reached, a POST that fills GET (RFC 9110 §9.3.3), and languages matched by
+    /// inner service cannot be reached, a POST that fills GET (RFC 9110 §9.3.3), languages matched by
     /// what they mean, and unknown selecting fields read as lists.
     ///
     /// For a general proxy. A service of your own is better off with [`CachePolicy::shared`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CachePolicy;
+    ///
+    /// let policy = CachePolicy::rfc9111().stale_on_disconnect(Duration::ZERO);
+    /// ```
     pub const fn rfc9111() -> Self {
         let mut policy = Self::shared();
         policy.default_freshness = Some(DefaultFreshness::heuristic(0.1));
@@ -126,14 +173,41 @@ impl CachePolicy {
         policy
     }
 
-    /// How long a response is fresh that does not say so itself. By default not at all.
+    /// How long a response is fresh that does not say so itself (RFC 9111 §4.2.2). By default not at all.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::{CacheLayer, CachePolicy, DefaultFreshness}, store::MemoryStore};
+    /// # use std::time::Duration;
+    /// let minute = DefaultFreshness::fixed(Duration::from_secs(60));
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20))
+    ///     .policy(CachePolicy::shared().default_freshness(minute));
+    /// let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// for _ in 0..2 {
+    ///     let request = Request::get("http://shop.example/").body(String::new()).unwrap();
+    ///     cache.layer(silent).oneshot(request).await.unwrap();
+    /// }
+    /// assert_eq!(cache.handle().stats().hits, 1);
+    /// # });
+    /// ```
     #[must_use]
     pub const fn default_freshness(mut self, freshness: DefaultFreshness) -> Self {
         self.default_freshness = Some(freshness);
         self
     }
 
-    /// The longest that any response is taken to be fresh, whatever it says. By default there is no limit.
+    /// The longest that any response is taken to be fresh, whatever it, a [`CacheHint`] or the default says.
+    /// Without it the limit is 2^31 seconds (RFC 9111 §1.2.2).
+    ///
+    /// [`CacheHint`]: crate::cache::CacheHint
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CachePolicy;
+    ///
+    /// let policy = CachePolicy::shared().freshness_max(Duration::from_secs(24 * 60 * 60));
+    /// ```
     #[must_use]
     pub const fn freshness_max(mut self, max: Duration) -> Self {
         self.freshness_max = max;
@@ -141,6 +215,12 @@ impl CachePolicy {
     }
 
     /// What to do with responses that set cookies. By default they are not stored.
+    ///
+    /// ```
+    /// use tower_keep::cache::{CachePolicy, SetCookie};
+    ///
+    /// let policy = CachePolicy::rfc9111().set_cookie(SetCookie::NotStored);
+    /// ```
     #[must_use]
     pub const fn set_cookie(mut self, set_cookie: SetCookie) -> Self {
         self.set_cookie = set_cookie;
@@ -149,6 +229,20 @@ impl CachePolicy {
 
     /// Neither looks up nor stores anything for a request with a Cookie. Off by default: such requests are
     /// then served what was stored for anybody, and fill the store only by explicit freshness.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::{CacheLayer, CacheOutcome, CachePolicy, Reason}, store::MemoryStore};
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20))
+    ///     .policy(CachePolicy::shared().bypass_on_cookie());
+    /// let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// let request = Request::get("http://shop.example/").header("cookie", "id=7");
+    /// let response = cache.layer(silent).oneshot(request.body(String::new()).unwrap()).await.unwrap();
+    /// let outcome = response.extensions().get::<CacheOutcome>().unwrap();
+    /// assert_eq!(outcome.reason(), Some(Reason::Cookie));
+    /// # });
+    /// ```
     #[must_use]
     pub const fn bypass_on_cookie(mut self) -> Self {
         self.bypass_on_cookie = true;
@@ -158,6 +252,13 @@ impl CachePolicy {
     /// For how long past its freshness a stored response may be served when the inner service **returns an
     /// error**, unless the response forbids it (RFC 9111 §4.2.4: disconnected). By default never; a
     /// response's own `stale-if-error` is always obeyed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CachePolicy;
+    ///
+    /// let policy = CachePolicy::shared().stale_on_disconnect(Duration::from_secs(600));
+    /// ```
     #[must_use]
     pub const fn stale_on_disconnect(mut self, max: Duration) -> Self {
         self.stale_on_disconnect = max;
@@ -169,6 +270,13 @@ impl CachePolicy {
     /// By default each is obeyed. None of them removes what other clients are served: `no-cache` asks the
     /// inner service, whose answer may take the place of what is stored, and `no-store` keeps the answer out
     /// of the store, but what is there stays.
+    ///
+    /// ```
+    /// use tower_keep::cache::{CachePolicy, RequestDirective};
+    ///
+    /// // A reload is then served what is stored, as any other request is.
+    /// let policy = CachePolicy::shared().ignore_request(RequestDirective::NoCache);
+    /// ```
     #[must_use]
     pub const fn ignore_request(mut self, directive: RequestDirective) -> Self {
         self.ignored |= 1 << directive as u8;
@@ -176,20 +284,40 @@ impl CachePolicy {
     }
 
     /// Takes no notice of any directive in requests: no client can make the inner service work.
+    ///
+    /// ```
+    /// use tower_keep::cache::CachePolicy;
+    ///
+    /// let policy = CachePolicy::shared().ignore_request_directives();
+    /// ```
     #[must_use]
     pub const fn ignore_request_directives(mut self) -> Self {
         self.ignored = u8::MAX;
         self
     }
 
-    /// How `Accept-Language` selects among stored responses.
+    /// How `Accept-Language` selects among stored responses (RFC 9111 §4.1), where Vary names it. By default
+    /// [`LanguageMatching::Listed`].
+    ///
+    /// ```
+    /// use tower_keep::cache::{CachePolicy, LanguageMatching};
+    ///
+    /// let policy = CachePolicy::shared().language_matching(LanguageMatching::ContentLanguage);
+    /// ```
     #[must_use]
     pub const fn language_matching(mut self, matching: LanguageMatching) -> Self {
         self.languages = matching;
         self
     }
 
-    /// How fields that Vary names, and that are not known to be lists, select among stored responses.
+    /// How fields that Vary names, and that are not known to be lists, select among stored responses
+    /// (RFC 9111 §4.1). By default [`UnknownFields::Exact`].
+    ///
+    /// ```
+    /// use tower_keep::cache::{CachePolicy, UnknownFields};
+    ///
+    /// let policy = CachePolicy::shared().unknown_fields(UnknownFields::Lists);
+    /// ```
     #[must_use]
     pub const fn unknown_fields(mut self, unknown_fields: UnknownFields) -> Self {
         self.unknown_fields = unknown_fields;
@@ -198,6 +326,12 @@ impl CachePolicy {
 
     /// Stores the answer to a POST for later GETs where it has explicit freshness and a Content-Location
     /// equal to the target (RFC 9110 §9.3.3). Off by default.
+    ///
+    /// ```
+    /// use tower_keep::cache::CachePolicy;
+    ///
+    /// let policy = CachePolicy::shared().post_fills_get();
+    /// ```
     #[must_use]
     pub const fn post_fills_get(mut self) -> Self {
         self.post_fills_get = true;
@@ -205,7 +339,15 @@ impl CachePolicy {
     }
 
     /// The targeted fields that are heard before Cache-Control, the first first (RFC 9213 §2.2). By
-    /// default `CDN-Cache-Control` alone.
+    /// default `CDN-Cache-Control` alone; an empty list leaves Cache-Control and Expires.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_keep::cache::CachePolicy;
+    ///
+    /// let names = ["edge-cache-control", "cdn-cache-control"].map(HeaderName::from_static);
+    /// let policy = CachePolicy::shared().targeted_fields(names);
+    /// ```
     #[must_use]
     pub fn targeted_fields(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.targets = Some(names.into_iter().collect());
@@ -223,6 +365,14 @@ impl CachePolicy {
 
 impl DefaultFreshness {
     /// The same for every response.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::DefaultFreshness;
+    ///
+    /// let five = Duration::from_secs(5);
+    /// assert_ne!(DefaultFreshness::fixed(five), DefaultFreshness::fixed(five).jitter(0.1));
+    /// ```
     pub const fn fixed(freshness: Duration) -> Self {
         Self {
             fixed: freshness,
@@ -235,7 +385,14 @@ impl DefaultFreshness {
     }
 
     /// A fraction, from 0 to 1, of the time since Last-Modified, at most a day; a response without a
-    /// Last-Modified has none. With `public`, any status counts (RFC 9111 §4.2.2).
+    /// Last-Modified has none. With `public`, any status counts (RFC 9111 §4.2.2). What lies outside
+    /// of 0 to 1 is brought to its nearer end, and what is no number counts as 0.
+    ///
+    /// ```
+    /// use tower_keep::cache::DefaultFreshness;
+    ///
+    /// assert_eq!(DefaultFreshness::heuristic(-1.0), DefaultFreshness::heuristic(0.0));
+    /// ```
     pub const fn heuristic(fraction: f64) -> Self {
         let mut this = Self::fixed(Duration::ZERO);
         this.fraction = fraction.clamp(0.0, 1.0);
@@ -244,14 +401,28 @@ impl DefaultFreshness {
         this
     }
 
-    /// At least this long.
+    /// At least this long, also where a heuristic has nothing to go by. By default zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::DefaultFreshness;
+    ///
+    /// let freshness = DefaultFreshness::heuristic(0.1).min(Duration::from_secs(1));
+    /// ```
     #[must_use]
     pub const fn min(mut self, min: Duration) -> Self {
         self.min = min;
         self
     }
 
-    /// At most this long. It wins over [`DefaultFreshness::min`].
+    /// At most this long: it wins over [`DefaultFreshness::min`]. By default a day for a heuristic.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::DefaultFreshness;
+    ///
+    /// let freshness = DefaultFreshness::heuristic(0.1).max(Duration::from_secs(60 * 60));
+    /// ```
     #[must_use]
     pub const fn max(mut self, max: Duration) -> Self {
         self.max = max;
@@ -260,6 +431,14 @@ impl DefaultFreshness {
 
     /// Shortens each freshness by up to this fraction, from 0 to 1, differently for every response, so that
     /// what was stored together does not expire together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::DefaultFreshness;
+    ///
+    /// // Between 54 and 60 seconds.
+    /// let freshness = DefaultFreshness::fixed(Duration::from_secs(60)).jitter(0.1);
+    /// ```
     #[must_use]
     pub const fn jitter(mut self, fraction: f64) -> Self {
         self.jitter = fraction.clamp(0.0, 1.0);

@@ -4,6 +4,13 @@ use std::fmt;
 
 /// Why the cache did what it did: in [`CacheOutcome`](crate::cache::CacheOutcome), as the `detail` of
 /// Cache-Status and in traces.
+///
+/// ```
+/// use tower_keep::cache::Reason;
+///
+/// assert_eq!(Reason::NoFreshness.as_str(), "no-freshness");
+/// assert_eq!(Reason::NoFreshness.to_string(), "no-freshness");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {

@@ -71,13 +71,24 @@ pub trait Store: Send + Sync + 'static {
         Answer::Later
     }
 
-    /// The most bytes that one entry may have, as [`Entry::bytes`] counts them, to be kept at all.
+    /// The most bytes that one entry may have, as [`Entry::bytes`] counts them, to be kept at all. By
+    /// default there is no limit; a longer response passes through and is not put.
     fn entry_bytes_max(&self) -> u64 {
         u64::MAX
     }
 }
 
 /// What a store can say at once.
+///
+/// ```
+/// use tower_keep::store::{Answer, Entry};
+///
+/// /// For a store whose map is in this process.
+/// fn at_once(found: Option<Entry>) -> Answer {
+///     found.map_or(Answer::Absent, Answer::Found)
+/// }
+/// assert!(matches!(at_once(None), Answer::Absent));
+/// ```
 #[derive(Clone, Debug)]
 pub enum Answer {
     /// The entry.

@@ -26,6 +26,13 @@ pub struct DynStore(Arc<dyn Erased>);
 
 impl DynStore {
     /// Hides the type of `store`.
+    ///
+    /// ```
+    /// use tower_keep::store::{DynStore, MemoryStore, Store};
+    ///
+    /// let bounded = MemoryStore::with_bytes_max(8 << 20).entry_bytes_max(1 << 20);
+    /// assert_eq!(Store::entry_bytes_max(&DynStore::new(bounded)), 1 << 20);
+    /// ```
     pub fn new(store: impl Store) -> Self {
         Self(Arc::new(store))
     }

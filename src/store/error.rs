@@ -6,6 +6,15 @@ use std::fmt;
 use crate::error::BoxError;
 
 /// A store's failure. It never reaches a client.
+///
+/// ```
+/// use std::error::Error;
+/// use tower_keep::store::{StoreError, StoreErrorKind};
+///
+/// let error = StoreError::with_source(StoreErrorKind::Unavailable, "connection refused");
+/// assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+/// assert_eq!(error.source().unwrap().to_string(), "connection refused");
+/// ```
 #[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -26,6 +35,12 @@ pub enum StoreErrorKind {
 
 impl StoreError {
     /// A failure of this kind.
+    ///
+    /// ```
+    /// use tower_keep::store::{StoreError, StoreErrorKind};
+    ///
+    /// assert_eq!(StoreError::new(StoreErrorKind::Corrupt).kind(), StoreErrorKind::Corrupt);
+    /// ```
     pub fn new(kind: StoreErrorKind) -> Self {
         Self { kind, source: None }
     }

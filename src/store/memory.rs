@@ -34,20 +34,35 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// A store of so many bytes. An entry may take a megabyte and its fields, but at most an eighth of the
-    /// store.
+    /// A store of so many bytes. An entry may take a megabyte (2^20) and 64 KiB for its fields, but at most
+    /// an eighth of the store.
+    ///
+    /// ```
+    /// use tower_keep::store::{MemoryStore, Store};
+    ///
+    /// let store = MemoryStore::with_bytes_max(64 << 20);
+    /// assert!(store.is_empty() && store.entries() == 0 && store.bytes() == 0);
+    /// assert_eq!(Store::entry_bytes_max(&store), (1 << 20) + (64 << 10));
+    /// ```
     pub fn with_bytes_max(bytes_max: u64) -> Self {
         Self::build(bytes_max, (1 << 20) + FIELDS_ALLOWANCE, most_shards())
     }
 
     /// How many bytes one entry may take, at most an eighth of the store. Call it first: what was in the
     /// store before is not in the one that this returns.
+    ///
+    /// ```
+    /// use tower_keep::store::{MemoryStore, Store};
+    ///
+    /// let store = MemoryStore::with_bytes_max(64 << 20).entry_bytes_max(u64::MAX);
+    /// assert_eq!(Store::entry_bytes_max(&store), 8 << 20);
+    /// ```
     #[must_use]
     pub fn entry_bytes_max(self, entry_bytes_max: u64) -> Self {
         Self::build(self.bytes_max, entry_bytes_max, most_shards())
     }
 
-    /// How many bytes the entries take now.
+    /// How many bytes the entries take now, with their keys and the store's own overhead.
     pub fn bytes(&self) -> u64 {
         self.cache.weight()
     }
@@ -74,21 +89,11 @@ impl MemoryStore {
             .estimated_items_capacity(items)
             .build()
         {
-            // Keys come from clients, so their hashes are seeded at random (no two stores alike).
-            Ok(options) => Cache::with_options(
-                options,
-                ByBytes,
-                RandomState::new(),
-                DefaultLifecycle::default(),
-            ),
+            Ok(options) => {
+                Cache::with_options(options, ByBytes, hasher(), DefaultLifecycle::default())
+            }
             // Only missing options are an error, and none is.
-            Err(_) => Cache::with(
-                items,
-                bytes_max,
-                ByBytes,
-                RandomState::new(),
-                DefaultLifecycle::default(),
-            ),
+            Err(_) => Cache::with(items, bytes_max, ByBytes, hasher(), DefaultLifecycle::default()),
         };
         Self { cache: Arc::new(cache), bytes_max, entry_bytes_max }
     }
@@ -169,6 +174,11 @@ fn shards(bytes_max: u64, entry_bytes_max: u64, shards_max: u64) -> usize {
     1 << shards.ilog2()
 }
 
+/// Clients choose the keys, so their hashes are seeded at random: no two stores hash alike.
+fn hasher() -> RandomState {
+    RandomState::new()
+}
+
 fn most_shards() -> u64 {
     available_parallelism().map_or(4, |threads| threads.get() as u64 * 4)
 }
@@ -196,11 +206,11 @@ mod tests {
         assert_eq!(shards(0, 0, 8), 1);
     }
 
-    /// Nearest: the seed of a hash cannot be seen from the public layer.
+    /// Nearest: the seed of a hash cannot be seen from the public layer. This is the hasher of every store.
     #[test]
     fn c50_two_stores_hash_the_same_key_differently() {
         let key = CacheKey::for_test(b"the same");
-        let hashes = [0; 4].map(|_| RandomState::new().hash_one(&key));
+        let hashes = [0; 4].map(|_| hasher().hash_one(&key));
         assert!(hashes.iter().any(|hash| *hash != hashes[0]));
     }
 }

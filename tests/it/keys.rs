@@ -101,14 +101,19 @@ async fn c16_values_that_hold_separators_do_not_run_together() {
 
 #[tokio::test]
 async fn c16_a_missing_selecting_field_is_no_empty_one() {
-    let cache = Harness::new(|_, call| {
-        response(&[("cache-control", "max-age=60"), ("vary", "x-one, x-two")], format!("{call}"))
-    });
-    let requests: &[&[(&str, &str)]] =
-        &[&[], &[("x-one", "")], &[("x-two", "")], &[("x-one", ""), ("x-two", "")]];
-    let requests =
-        requests.iter().map(|fields| (format!("{fields:?}"), request("GET", "/", fields)));
-    each_has_its_own_entry(&cache, requests.collect()).await;
+    for (one, two) in
+        [("x-one", "x-two"), ("accept-encoding", "accept-language"), ("authorization", "cookie")]
+    {
+        let cache = Harness::new(move |_, call| {
+            let vary = format!("{one}, {two}");
+            let fields = [("cache-control", "public, max-age=60"), ("vary", vary.as_str())];
+            response(&fields, format!("{call}"))
+        });
+        let requests: [&[(&str, &str)]; 4] =
+            [&[], &[(one, "")], &[(two, "")], &[(one, ""), (two, "")]];
+        let named = |fields| (format!("{fields:?}"), request("GET", "/", fields));
+        each_has_its_own_entry(&cache, requests.into_iter().map(named).collect()).await;
+    }
 }
 
 #[tokio::test]

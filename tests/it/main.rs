@@ -9,14 +9,20 @@
     reason = "a test may"
 )]
 
+mod bodies;
+mod disclosure;
+mod faults;
 mod gateway;
 mod identity;
 mod keys;
 mod nesting;
 mod properties;
+mod readiness;
 mod reuse;
+mod scripted;
 mod smoke;
 mod storing;
 mod support;
 mod telling;
+mod upgrades;
 mod validating;

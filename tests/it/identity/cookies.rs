@@ -191,8 +191,10 @@ async fn c19_a_cookie_set_by_a_validation_reaches_nobody_else() {
             let cache = Harness::with(|layer| layer.policy(policy), greeted_on_return);
             cache.get("/", &[]).await;
             cache.advance(61);
-            cache.send(request(method, "/", &[])).await;
+            let second = cache.send(request(method, "/", &[])).await;
+            assert_eq!(second.field("set-cookie"), Some("session=1"), "its own");
             let third = cache.get("/", &[]).await;
+            assert!(third.is_hit(), "{set_cookie:?} {method}: validated all the same");
             assert!(!third.headers.contains_key("set-cookie"), "{set_cookie:?} {method}");
         }
     }

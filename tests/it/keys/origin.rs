@@ -6,10 +6,11 @@ use http::uri::Scheme;
 use http::{HeaderName, HeaderValue, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tower_keep::cache::Reason;
+use tower::{Layer, ServiceExt};
+use tower_keep::cache::{Partition, Reason};
 
 use super::{each_has_its_own_entry, echo, echoed, is_never_stored, reason};
-use crate::support::{Harness, request};
+use crate::support::{Got, Harness, request};
 
 /// A request as it came: what stands in its target, and in Host.
 fn asked(target: &str, hosts: &[&str]) -> Request<Body> {
@@ -139,11 +140,21 @@ async fn c11_a_list_of_hosts_bounds_what_is_stored() {
 
 #[tokio::test]
 async fn c12_http_and_https_never_share() {
-    let cache = echo();
-    let requests = ["http://a.test/x", "https://a.test/x", "http://a.test:443/x"]
-        .map(|target| (target.to_owned(), asked(target, &[])));
-    each_has_its_own_entry(&cache, requests.into()).await;
-    assert!(cache.send(asked("https://a.test:443/x", &[])).await.is_hit());
+    let targets = ["http://a.test/x", "https://a.test/x", "http://a.test:443/x"];
+    // Nor where something else divides what is stored.
+    for (name, value) in [("x-plain", "a"), ("x-host", "a"), ("x-tenant", "a")] {
+        let tenant = Partition::header(HeaderName::from_static("x-tenant"));
+        let cache = Harness::with(|layer| layer.partition_by(tenant), echoed);
+        let requests = targets.map(|target| {
+            let mut request = asked(target, &[]);
+            request.headers_mut().insert(name, HeaderValue::from_static(value));
+            (format!("{name} {target}"), request)
+        });
+        each_has_its_own_entry(&cache, requests.into()).await;
+        let mut same = asked("https://a.test:443/x", &[]);
+        same.headers_mut().insert(name, HeaderValue::from_static(value));
+        assert!(cache.send(same).await.is_hit(), "{name}");
+    }
 }
 
 #[tokio::test]
@@ -153,6 +164,19 @@ async fn c12_origin_form_has_the_scheme_of_the_layer() {
         cache.send(asked("/x", &["a.test"])).await;
         assert!(cache.send(asked(&format!("{scheme}://a.test/x"), &[])).await.is_hit());
         assert!(!cache.send(asked(&format!("{other}://a.test/x"), &[])).await.is_hit());
+    }
+}
+
+#[tokio::test]
+async fn c12_clones_for_different_schemes_never_share() {
+    let cache = echo();
+    let clones = [Scheme::HTTP, Scheme::HTTPS].map(|scheme| cache.layer.clone().scheme(scheme));
+    for is_hit in [false, true] {
+        for layer in &clones {
+            let service = layer.layer(cache.inner.clone());
+            let response = service.oneshot(asked("/x", &["a.test"])).await.unwrap();
+            assert_eq!(Got::read(response).await.is_hit(), is_hit);
+        }
     }
 }
 

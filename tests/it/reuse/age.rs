@@ -158,6 +158,7 @@ async fn a_reload_asks_nothing_of_what_is_immutable_and_fresh() {
         ("max-age=60, immutable", "no-cache", 10, false),
         ("max-age=60, immutable", "max-age=0, no-cache", 10, false),
         ("max-age=60, immutable", "max-age=5", 10, false),
+        ("max-age=60, immutable", "max-age=0, max-stale", 70, false),
         ("max-age=60, immutable, no-cache", "max-age=0", 10, false),
     ] {
         let cache = aged(SAFE, control, age, 500).await;

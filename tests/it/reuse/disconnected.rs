@@ -146,6 +146,16 @@ async fn stale_on_disconnect_ends() {
     assert_eq!(line.get(&[]).await.unwrap_err(), Unreachable);
 }
 
+/// Not even a fresh one, to a request that wants it younger.
+#[tokio::test]
+async fn without_the_policy_no_age_is_young_enough_to_stand_in() {
+    let asked = [("cache-control", "max-age=5")];
+    let line = Line::cut(SAFE, &control("max-age=60"), 10).await;
+    assert_eq!(line.get(&asked).await.unwrap_err(), Unreachable);
+    let line = Line::cut(HOUR, &control("max-age=60"), 10).await;
+    assert_eq!(line.get(&asked).await.unwrap().body, "page");
+}
+
 /// RFC 9111 §4.2.4, §5.2.2.2, §5.2.2.4, §5.2.2.8, §5.2.2.10.
 #[tokio::test]
 async fn stale_on_disconnect_gets_nothing_where_the_response_forbids_it() {

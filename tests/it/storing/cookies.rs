@@ -61,7 +61,9 @@ async fn c25_a_cookie_that_the_origin_keeps_out_of_caches_does_not_keep_the_rest
         "max-age=60, private=\"x, Set-Cookie\"",
         "max-age=60, no-cache=Set-Cookie",
     ] {
-        for policy in [SAFE, RFC, SAFE.set_cookie(SetCookie::StoredWithoutCookies)] {
+        let fields = [("cache-control", control), ("set-cookie", "a=1")];
+        assert_eq!(fate(SAFE, 200, &fields).await, NotStored, "not without the user's own word");
+        for policy in [RFC, SAFE.set_cookie(SetCookie::StoredWithoutCookies)] {
             let fields = [("cache-control", control), ("set-cookie", "a=1"), ("set-cookie", "b=2")];
             let cache = Harness::always(policy, 200, &fields);
             assert!(cache.get("/", &[]).await.headers.contains_key("set-cookie"));

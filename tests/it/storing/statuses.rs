@@ -131,7 +131,7 @@ async fn c21_no_content_is_stored_only_with_explicit_freshness() {
         assert_eq!(fate(policy.clone(), 204, &[("expires", &soon)]).await, Reused(60));
         let explicit = Harness::with(
             |layer| layer.policy(policy),
-            |_, _| answered(204, &[("cache-control", "max-age=60")], ""),
+            |_, _| answered(204, &[("cache-control", "max-age=60"), ("content-length", "0")], ""),
         );
         explicit.get("/", &[]).await;
         let hit = explicit.get("/", &[]).await;
@@ -193,17 +193,38 @@ async fn c24_a_206_is_never_stored() {
     }
 }
 
-/// The Range that it answers is no part of any key: stored, it would be everybody's answer.
+/// What a Range, a condition or an Expect of one request caused would, stored, be everybody's answer.
 #[tokio::test]
-async fn c24_a_416_is_never_stored() {
-    let cache = Harness::new(|request, _| match request.headers().contains_key("range") {
-        true => answered(
-            416,
-            &[("cache-control", "public, max-age=60"), ("content-range", "bytes */4")],
-            "no such part",
-        ),
-        false => response(&[("cache-control", "max-age=60")], "page"),
-    });
-    assert_eq!(cache.get("/", &[("range", "bytes=9-")]).await.status, 416);
-    assert_eq!(cache.get("/", &[]).await.body, "page");
+async fn c24_what_only_one_request_can_have_caused_is_never_stored() {
+    for (asked, status) in [
+        (("range", "bytes=9-"), 416),
+        (("range", "bytes=9-"), 400),
+        (("range", "bytes=9-"), 404),
+        (("range", "items=9"), 416),
+        (("if-none-match", "\"1\""), 412),
+        (("if-modified-since", "bad"), 412),
+        (("if-range", "\"1\""), 412),
+        (("expect", "x"), 417),
+    ] {
+        for policy in [SAFE, RFC] {
+            let cache = Harness::with(
+                |layer| layer.policy(policy),
+                move |request, _| match request.headers().contains_key(asked.0) {
+                    true => answered(status, &[("cache-control", "public, max-age=60")], "caused"),
+                    false => response(&[("cache-control", "max-age=60")], "page"),
+                },
+            );
+            let got = cache.get("/", &[asked]).await;
+            assert_eq!((got.body.as_str(), got.reason()), ("caused", Some(Reason::Status)));
+            assert!(cache.store.is_empty());
+            assert_eq!(cache.get("/", &[]).await.body, "page", "{asked:?} {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_answer_to_a_range_is_stored() {
+    let fields = [("cache-control", "max-age=60")];
+    let asked = [("range", "bytes=0-1")];
+    assert_eq!(super::fate_for(SAFE, &asked, 200, &fields).await, Reused(60));
 }

@@ -89,6 +89,8 @@ async fn a_targeted_fields_values_have_types_and_the_last_of_several_counts() {
     ] {
         assert_eq!(fate(SAFE, 200, &[(CDN, value), ETAG]).await, expected, "{value}");
     }
+    let lines = [(CDN, "must-revalidate"), (CDN, "max-age=60")];
+    assert_eq!(fate(SAFE, 200, &lines).await, Reused(60));
     let lines = [(CDN, "max-age=60"), (CDN, "no-store")];
     assert_eq!(fate(SAFE, 200, &lines).await, NotStored, "lines are joined before they are parsed");
 }

@@ -34,6 +34,11 @@ async fn c22_head_freshens_the_stored_response_whose_validators_it_has() {
     ] {
         assert!(stays(first, 200, &[then, &[FRESH]].concat()).await, "{first:?} {then:?}");
     }
+    // Where there was no validator to ask about, none is missing.
+    let window = ("cache-control", "max-age=60, stale-if-error=1");
+    for (then, is_same) in [(&[FRESH][..], true), (&[FRESH, four], true), (&[FRESH, ETAG], false)] {
+        assert_eq!(stays(&[window], 200, then).await, is_same, "{then:?}");
+    }
     // By a 304 too.
     assert!(stays(&[ETAG], 304, &[ETAG, FRESH]).await);
 }
@@ -47,6 +52,9 @@ async fn c22_head_with_changed_validators_makes_the_stored_response_unusable() {
         (&[("etag", "W/\"1\"")], &[ETAG]),
         (&[ETAG], &[("etag", "bad")]),
         (&[ETAG], &[ETAG, ("etag", "\"2\"")]),
+        // To the stored validators a full answer says that they are not current.
+        (&[ETAG], &[]),
+        (&[modified], &[("content-length", "4")]),
         (&[ETAG], &[ETAG, ("content-length", "5")]),
         (&[ETAG], &[ETAG, ("content-length", "0")]),
         (&[ETAG], &[ETAG, ("content-length", "x")]),

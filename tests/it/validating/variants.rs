@@ -1,6 +1,6 @@
 //! Several stored responses of one URL, told apart by the fields that Vary names (RFC 9111 §4.1).
 
-use tower_keep::cache::{CachePolicy, Forward, LanguageMatching};
+use tower_keep::cache::{CachePolicy, Forward, LanguageMatching, UnknownFields};
 
 use super::{FRESH, Fields, SAFE};
 use crate::support::{Harness, request, response};
@@ -11,8 +11,8 @@ fn varying(policy: CachePolicy, vary: &str) -> Harness {
 }
 
 /// Whether the answer to a request with the one fields may be served to one with the other.
-async fn matches(vary: &str, one: Fields<'_>, other: Fields<'_>) -> bool {
-    let cache = varying(SAFE, vary);
+async fn matches(policy: CachePolicy, vary: &str, one: Fields<'_>, other: Fields<'_>) -> bool {
+    let cache = varying(policy, vary);
     cache.get("/", one).await;
     let got = cache.get("/", other).await;
     assert_eq!(got.is_hit(), got.body == "call 0");
@@ -45,23 +45,29 @@ async fn each_variant_is_served_to_those_who_select_it() {
     assert_eq!(miss.forward(), Some(Forward::VaryMiss));
 }
 
+/// Those that are known to be lists; others only where the policy reads them as lists.
 #[tokio::test]
 async fn selecting_fields_match_as_they_would_be_combined_and_spaced() {
     for (name, one, other) in [
         ("x", &["a, b"][..], &["a,b"][..]),
         ("x", &["a, b"], &["a", "b"]),
         ("x", &["a\t,  b"], &["a ,b"]),
+        ("accept", &["a/b, c/d"], &["a/b", "c/d"]),
         ("accept-encoding", &["gzip, br"], &["GZIP ,BR"]),
         ("accept-encoding", &["gzip;q=0.5"], &["gzip ; q=0.5"]),
         ("accept-language", &["en-GB, de"], &["EN-gb,DE"]),
         ("accept-charset", &["UTF-8"], &["utf-8"]),
     ] {
         let fields = |lines: &[&'static str]| -> Vec<(&'static str, &'static str)> {
-            let name: &'static str = name;
             lines.iter().map(|line| (name, *line)).collect()
         };
-        assert!(matches(name, &fields(one), &fields(other)).await, "{name}: {one:?} {other:?}");
-        assert!(matches(name, &fields(other), &fields(one)).await, "{name}: {one:?} {other:?}");
+        let lists = SAFE.unknown_fields(UnknownFields::Lists);
+        for (one, other) in [(one, other), (other, one)] {
+            let (one, other) = (fields(one), fields(other));
+            assert!(matches(lists.clone(), name, &one, &other).await, "{one:?} {other:?}");
+            assert_eq!(matches(SAFE, name, &one, &other).await, name != "x", "{one:?} {other:?}");
+            assert!(matches(SAFE, name, &one, &one).await, "{one:?}");
+        }
     }
 }
 
@@ -84,20 +90,25 @@ async fn selecting_fields_that_may_mean_something_else_do_not_match() {
         ("authorization", "Bearer x", "Bearer X"),
     ] {
         // `public`, as RFC 9111 §3.5 has its own say.
-        for (one, other) in [(one, other), (other, one)] {
-            let cache = Harness::always(
-                SAFE,
-                200,
-                &[("cache-control", "public, max-age=60"), ("vary", name)],
-            );
-            cache.get("/", &[(name, one)]).await;
-            assert!(!cache.get("/", &[(name, other)]).await.is_hit(), "{name}: {one} {other}");
-            assert!(cache.get("/", &[(name, one)]).await.is_hit(), "{name}: {one}");
+        let fields = [("cache-control", "public, max-age=60"), ("vary", name)];
+        for policy in [SAFE, SAFE.unknown_fields(UnknownFields::Lists)] {
+            for (one, other) in [(one, other), (other, one)] {
+                let cache = Harness::always(policy.clone(), 200, &fields);
+                cache.get("/", &[(name, one)]).await;
+                assert!(!cache.get("/", &[(name, other)]).await.is_hit(), "{name}: {one} {other}");
+                assert!(cache.get("/", &[(name, one)]).await.is_hit(), "{name}: {one}");
+            }
         }
     }
-    assert!(!matches("x", &[], &[("x", "")]).await, "a missing field is no empty one");
-    assert!(!matches("x, y", &[("x", "ab"), ("y", "c")], &[("x", "a"), ("y", "bc")]).await);
-    assert!(!matches("x, y", &[("x", "a")], &[("y", "a")]).await);
+    for policy in [SAFE, SAFE.unknown_fields(UnknownFields::Lists)] {
+        let differ = async |vary: &str, one: Fields<'_>, other: Fields<'_>| {
+            !matches(policy.clone(), vary, one, other).await
+        };
+        assert!(differ("x", &[], &[("x", "")]).await, "a missing field is no empty one");
+        assert!(differ("x, y", &[("x", "ab"), ("y", "c")], &[("x", "a"), ("y", "bc")]).await);
+        assert!(differ("x, y", &[("x", "a")], &[("y", "a")]).await);
+        assert!(differ("x, y", &[("x", "a"), ("x", "b")], &[("x", "a"), ("y", "b")]).await);
+    }
 }
 
 #[tokio::test]
