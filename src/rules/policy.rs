@@ -14,11 +14,17 @@ use crate::fields::vary::{LanguageMatching, UnknownFields};
 ///
 /// ```
 /// use std::time::Duration;
-/// use tower_keep::cache::{CachePolicy, DefaultFreshness};
+/// use tower_keep::cache::{
+///     CachePolicy, DefaultFreshness, LanguageMatching, RequestDirective, SetCookie, UnknownFields,
+/// };
 ///
 /// let policy = CachePolicy::shared()
 ///     .default_freshness(DefaultFreshness::fixed(Duration::from_secs(5)).jitter(0.1))
-///     .freshness_max(Duration::from_secs(3600));
+///     .freshness_max(Duration::from_secs(3600))
+///     .set_cookie(SetCookie::StoredWithoutCookies)
+///     .ignore_request(RequestDirective::NoCache)
+///     .language_matching(LanguageMatching::Unordered)
+///     .unknown_fields(UnknownFields::Lists);
 /// # let _ = policy;
 /// ```
 #[derive(Clone, Debug)]
@@ -201,13 +207,6 @@ impl CachePolicy {
     /// Without it the limit is 2^31 seconds (RFC 9111 §1.2.2).
     ///
     /// [`CacheHint`]: crate::cache::CacheHint
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_keep::cache::CachePolicy;
-    ///
-    /// let policy = CachePolicy::shared().freshness_max(Duration::from_secs(24 * 60 * 60));
-    /// ```
     #[must_use]
     pub const fn freshness_max(mut self, max: Duration) -> Self {
         self.freshness_max = max;
@@ -215,12 +214,6 @@ impl CachePolicy {
     }
 
     /// What to do with responses that set cookies. By default they are not stored.
-    ///
-    /// ```
-    /// use tower_keep::cache::{CachePolicy, SetCookie};
-    ///
-    /// let policy = CachePolicy::rfc9111().set_cookie(SetCookie::NotStored);
-    /// ```
     #[must_use]
     pub const fn set_cookie(mut self, set_cookie: SetCookie) -> Self {
         self.set_cookie = set_cookie;
@@ -270,13 +263,6 @@ impl CachePolicy {
     /// By default each is obeyed. None of them removes what other clients are served: `no-cache` asks the
     /// inner service, whose answer may take the place of what is stored, and `no-store` keeps the answer out
     /// of the store, but what is there stays.
-    ///
-    /// ```
-    /// use tower_keep::cache::{CachePolicy, RequestDirective};
-    ///
-    /// // A reload is then served what is stored, as any other request is.
-    /// let policy = CachePolicy::shared().ignore_request(RequestDirective::NoCache);
-    /// ```
     #[must_use]
     pub const fn ignore_request(mut self, directive: RequestDirective) -> Self {
         self.ignored |= 1 << directive as u8;
@@ -298,12 +284,6 @@ impl CachePolicy {
 
     /// How `Accept-Language` selects among stored responses (RFC 9111 §4.1), where Vary names it. By default
     /// [`LanguageMatching::Listed`].
-    ///
-    /// ```
-    /// use tower_keep::cache::{CachePolicy, LanguageMatching};
-    ///
-    /// let policy = CachePolicy::shared().language_matching(LanguageMatching::ContentLanguage);
-    /// ```
     #[must_use]
     pub const fn language_matching(mut self, matching: LanguageMatching) -> Self {
         self.languages = matching;
@@ -312,12 +292,6 @@ impl CachePolicy {
 
     /// How fields that Vary names, and that are not known to be lists, select among stored responses
     /// (RFC 9111 §4.1). By default [`UnknownFields::Exact`].
-    ///
-    /// ```
-    /// use tower_keep::cache::{CachePolicy, UnknownFields};
-    ///
-    /// let policy = CachePolicy::shared().unknown_fields(UnknownFields::Lists);
-    /// ```
     #[must_use]
     pub const fn unknown_fields(mut self, unknown_fields: UnknownFields) -> Self {
         self.unknown_fields = unknown_fields;
@@ -365,14 +339,6 @@ impl CachePolicy {
 
 impl DefaultFreshness {
     /// The same for every response.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_keep::cache::DefaultFreshness;
-    ///
-    /// let five = Duration::from_secs(5);
-    /// assert_ne!(DefaultFreshness::fixed(five), DefaultFreshness::fixed(five).jitter(0.1));
-    /// ```
     pub const fn fixed(freshness: Duration) -> Self {
         Self {
             fixed: freshness,
@@ -402,13 +368,6 @@ impl DefaultFreshness {
     }
 
     /// At least this long, also where a heuristic has nothing to go by. By default zero.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_keep::cache::DefaultFreshness;
-    ///
-    /// let freshness = DefaultFreshness::heuristic(0.1).min(Duration::from_secs(1));
-    /// ```
     #[must_use]
     pub const fn min(mut self, min: Duration) -> Self {
         self.min = min;
@@ -416,13 +375,6 @@ impl DefaultFreshness {
     }
 
     /// At most this long: it wins over [`DefaultFreshness::min`]. By default a day for a heuristic.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_keep::cache::DefaultFreshness;
-    ///
-    /// let freshness = DefaultFreshness::heuristic(0.1).max(Duration::from_secs(60 * 60));
-    /// ```
     #[must_use]
     pub const fn max(mut self, max: Duration) -> Self {
         self.max = max;
@@ -431,14 +383,6 @@ impl DefaultFreshness {
 
     /// Shortens each freshness by up to this fraction, from 0 to 1, differently for every response, so that
     /// what was stored together does not expire together.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use tower_keep::cache::DefaultFreshness;
-    ///
-    /// // Between 54 and 60 seconds.
-    /// let freshness = DefaultFreshness::fixed(Duration::from_secs(60)).jitter(0.1);
-    /// ```
     #[must_use]
     pub const fn jitter(mut self, fraction: f64) -> Self {
         self.jitter = fraction.clamp(0.0, 1.0);
