@@ -24,6 +24,8 @@ pin_project! {
     {
         #[pin]
         state: State<S, ReqBody, B>,
+        // Who polls it again is kept waiting, not panicked at.
+        is_done: bool,
     }
 }
 
@@ -48,17 +50,21 @@ where
     B: Body,
 {
     pub(crate) fn ready(response: Response<CacheBody<B>>) -> Self {
-        Self { state: State::Ready { response: Some(response) } }
+        Self::of(State::Ready { response: Some(response) })
     }
 
     pub(crate) fn direct(inner: S, request: Request<ReqBody>, finish: Finish) -> Self {
-        Self { state: State::Direct { inner: Oneshot::new(inner, request), finish } }
+        Self::of(State::Direct { inner: Oneshot::new(inner, request), finish })
+    }
+
+    fn of(state: State<S, ReqBody, B>) -> Self {
+        Self { state, is_done: false }
     }
 
     pub(crate) fn driven(
         driven: impl Future<Output = Result<Response<CacheBody<B>>, S::Error>> + Send + 'static,
     ) -> Self {
-        Self { state: State::Driven { driven: Box::pin(driven) } }
+        Self::of(State::Driven { driven: Box::pin(driven) })
     }
 }
 
@@ -70,18 +76,21 @@ where
     type Output = Result<Response<CacheBody<B>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Ready { response } => match response.take() {
-                Some(response) => Poll::Ready(Ok(response)),
-                // Polled again after it was done.
-                None => Poll::Pending,
-            },
-            StateProj::Direct { inner, finish } => {
-                let response = ready!(inner.poll(cx))?;
-                Poll::Ready(Ok(finish.apply(response.map(CacheBody::passing))))
-            }
-            StateProj::Driven { driven } => driven.as_mut().poll(cx),
+        let this = self.project();
+        if *this.is_done {
+            return Poll::Pending;
         }
+        let response = match this.state.project() {
+            StateProj::Ready { response } => match response.take() {
+                Some(response) => Ok(response),
+                None => return Poll::Pending,
+            },
+            StateProj::Direct { inner, finish } => ready!(inner.poll(cx))
+                .map(|response| finish.apply(response.map(CacheBody::passing))),
+            StateProj::Driven { driven } => ready!(driven.as_mut().poll(cx)),
+        };
+        *this.is_done = true;
+        Poll::Ready(response)
     }
 }
 
