@@ -112,13 +112,17 @@ fn room<B: Body, St: Store, C>(
     let length = match (lines.next(), lines.next()) {
         (None, _) => None,
         // RFC 9110 §8.6: a length that is no number, or several, is a framing error.
-        (Some(line), None) => {
-            Some(line.to_str().ok().and_then(|line| line.parse().ok()).ok_or(Reason::Length)?)
-        }
+        (Some(line), None) => Some(digits(line.as_bytes()).ok_or(Reason::Length)?),
         (Some(_), Some(_)) => return Err(Reason::Length),
     };
     let least = length.unwrap_or_else(|| response.body().size_hint().lower());
     if least > body_bytes_max(core, config) { Err(Reason::TooLarge) } else { Ok(length) }
+}
+
+/// `1*DIGIT`, and nothing that only some parsers take for it.
+fn digits(text: &[u8]) -> Option<u64> {
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(text).ok().filter(|_| is_number)?.parse().ok()
 }
 
 fn body_bytes_max<St: Store, C>(core: &Core<St, C>, config: &Config) -> u64 {
@@ -136,7 +140,12 @@ struct Filling<St, C> {
 impl<St: Store, C: Clock> Sink for Filling<St, C> {
     fn complete(self: Box<Self>, body: Bytes, trailers: Option<HeaderMap>) {
         let Self { core, mut meta, filing, began } = *self;
-        if meta.status != StatusCode::NO_CONTENT {
+        if meta.status == StatusCode::NO_CONTENT {
+            // RFC 9110 §15.3.5: it has neither content nor a length.
+            if !body.is_empty() {
+                return core.not_stored(Some(Reason::Length));
+            }
+        } else {
             // RFC 9110 §8.6: from the stored body, whatever the inner service said.
             meta.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }

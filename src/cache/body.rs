@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
@@ -96,23 +96,32 @@ where
                 trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
             }),
             InnerProj::Passing { mut body, fill, ahead } => {
+                // Out of the body while it is polled: if it panics, the fill goes down with the panic.
+                let mut filling = fill.take();
                 let frame = match ahead.take() {
                     Some(frame) => frame,
-                    None => ready!(poll_owned(body.as_mut(), cx)),
+                    None => match poll_owned(body.as_mut(), cx) {
+                        Poll::Ready(frame) => frame,
+                        Poll::Pending => {
+                            *fill = filling;
+                            return Poll::Pending;
+                        }
+                    },
                 };
-                note(fill, &frame);
-                if fill.as_ref().is_some_and(|fill| fill.is_at_length()) {
+                note(&mut filling, &frame);
+                if filling.as_ref().is_some_and(|filling| filling.is_at_length()) {
                     // HTTP/1.1 servers drop a body at its Content-Length, so whether it ends there has to
                     // be found out now. The frame in hand is not held back for it.
                     if body.is_end_stream() {
-                        settle(fill, None);
+                        settle(&mut filling, None);
                     } else if let Poll::Ready(next) = poll_owned(body.as_mut(), cx) {
-                        note(fill, &next);
+                        note(&mut filling, &next);
                         *ahead = Some(next);
                     }
                 } else if body.is_end_stream() {
-                    settle(fill, None);
+                    settle(&mut filling, None);
                 }
+                *fill = filling;
                 Poll::Ready(
                     frame.map(|frame| frame.map_err(|error| BodyError::Inner(error.into()))),
                 )

@@ -10,12 +10,18 @@
 )]
 
 mod bodies;
+mod bounds;
+mod cookies;
 mod disclosure;
 mod faults;
+mod freshening;
 mod gateway;
 mod identity;
 mod keys;
+mod nested_clones;
 mod nesting;
+mod not_stored;
+mod overtaking;
 mod properties;
 mod readiness;
 mod reuse;
@@ -24,5 +30,7 @@ mod smoke;
 mod storing;
 mod support;
 mod telling;
+mod telling_apart;
 mod upgrades;
 mod validating;
+mod writes;
