@@ -49,7 +49,7 @@ pub(crate) fn served<B: Body, St: Store, C: Clock>(
     *response.status_mut() = presented.status;
     *response.headers_mut() = presented.headers;
     for (name, value) in &for_this_client {
-        response.headers_mut().append(name, value.clone());
+        let _ = response.headers_mut().try_append(name, value.clone());
     }
     finish.clone().with(outcome).apply(response)
 }
@@ -138,13 +138,11 @@ struct Filling<St, C> {
 }
 
 impl<St: Store, C: Clock> Sink for Filling<St, C> {
-    fn complete(self: Box<Self>, body: Bytes, trailers: Option<HeaderMap>) {
+    fn complete(self: Box<Self>, mut body: Bytes, trailers: Option<HeaderMap>) {
         let Self { core, mut meta, filing, began } = *self;
         if meta.status == StatusCode::NO_CONTENT {
-            // RFC 9110 §15.3.5: it has neither content nor a length.
-            if !body.is_empty() {
-                return core.not_stored(Some(Reason::Length));
-            }
+            // RFC 9110 §15.3.5: it has neither content nor a length, whatever the inner service made.
+            body = Bytes::new();
         } else {
             // RFC 9110 §8.6: from the stored body, whatever the inner service said.
             meta.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -49,9 +49,9 @@ impl Finish {
         let Some(outcome) = self.outcome else { return response };
         if let Some(name) = &self.name {
             // RFC 9211 §2: each cache appends, the one closest to the client last.
-            response
-                .headers_mut()
-                .append(CACHE_STATUS, outcome.cache_status(name, self.key.as_deref()));
+            let member = outcome.cache_status(name, self.key.as_deref());
+            // A map that is full goes without.
+            let _ = response.headers_mut().try_append(CACHE_STATUS, member);
         }
         response.extensions_mut().insert(outcome);
         response

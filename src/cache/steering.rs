@@ -24,8 +24,12 @@ pub enum SteeringField {
     Forwarded,
     /// `Front-End-Https`.
     FrontEndHttps,
+    /// `X-Envoy-Original-Path`.
+    XEnvoyOriginalPath,
     /// `X-Forwarded-Host`.
     XForwardedHost,
+    /// `X-Forwarded-Path`.
+    XForwardedPath,
     /// `X-Forwarded-Port`.
     XForwardedPort,
     /// `X-Forwarded-Prefix`.
@@ -38,6 +42,8 @@ pub enum SteeringField {
     XForwardedServer,
     /// `X-Forwarded-Ssl`.
     XForwardedSsl,
+    /// `X-Forwarded-Uri`.
+    XForwardedUri,
     /// `X-Host`.
     XHost,
     /// `X-HTTP-Host-Override`.
@@ -73,13 +79,16 @@ impl SteeringField {
         Some(match name.as_str() {
             "forwarded" => Self::Forwarded,
             "front-end-https" => Self::FrontEndHttps,
+            "x-envoy-original-path" => Self::XEnvoyOriginalPath,
             "x-forwarded-host" => Self::XForwardedHost,
+            "x-forwarded-path" => Self::XForwardedPath,
             "x-forwarded-port" => Self::XForwardedPort,
             "x-forwarded-prefix" => Self::XForwardedPrefix,
             "x-forwarded-proto" => Self::XForwardedProto,
             "x-forwarded-scheme" => Self::XForwardedScheme,
             "x-forwarded-server" => Self::XForwardedServer,
             "x-forwarded-ssl" => Self::XForwardedSsl,
+            "x-forwarded-uri" => Self::XForwardedUri,
             "x-host" => Self::XHost,
             "x-http-host-override" => Self::XHttpHostOverride,
             "x-original-host" => Self::XOriginalHost,

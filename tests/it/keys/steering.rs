@@ -7,7 +7,10 @@ use tower_keep::cache::{KeyParts, Reason, SteeringField};
 use super::{each_has_its_own_entry, echo, echoed, is_never_stored, reason};
 use crate::support::{Harness, request};
 
-const STEERING: [(&str, &str, SteeringField); 17] = [
+const STEERING: [(&str, &str, SteeringField); 20] = [
+    ("x-envoy-original-path", "/evil", SteeringField::XEnvoyOriginalPath),
+    ("x-forwarded-path", "/evil", SteeringField::XForwardedPath),
+    ("x-forwarded-uri", "/evil", SteeringField::XForwardedUri),
     ("x-forwarded-host", "evil.test", SteeringField::XForwardedHost),
     ("x-forwarded-port", "6666", SteeringField::XForwardedPort),
     ("x-forwarded-prefix", "/evil", SteeringField::XForwardedPrefix),
