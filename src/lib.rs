@@ -18,6 +18,9 @@
 //! # }
 //! ```
 //!
+//! With nested routers add `.key(tower_keep::axum::target)`: inside `Router::nest` the target has lost its
+//! prefix, and two nested routers with one cache would look alike.
+//!
 //! # What it does
 //!
 //! [`CacheLayer`] stores what responses say may be stored (RFC 9111 §3), serves it while it is fresh

@@ -17,6 +17,7 @@ pub(crate) async fn serve(listener: TcpListener, handle: CacheHandle, store: Mem
             "misses": stats.misses,
             "revalidated": stats.revalidated,
             "served_stale": stats.served_stale,
+            "refused": stats.refused,
             "bypassed": stats.bypassed,
             "stored": stats.stored,
             "not_stored": stats.not_stored,

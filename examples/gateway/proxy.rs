@@ -62,6 +62,8 @@ impl Proxy {
             let client_side = client_side.ok_or(ProxyError::NotAsked)?;
             tokio::spawn(relay(client_side, upgrade::on(&mut response)));
         }
+        // RFC 9110 §2.5: a version is that of the one who sends, not of the one who sent before.
+        *response.version_mut() = Version::HTTP_11;
         let status = response.status();
         fields::clean_response(response.headers_mut(), status);
         Ok(response)

@@ -82,7 +82,8 @@ impl CacheHint {
         self
     }
 
-    /// It may be served for so long past its freshness while it is validated (RFC 5861 §3).
+    /// It may be served for so long past its freshness while it is validated (RFC 5861 §3). For now the
+    /// validation comes first: within this window the stale response stands in where it fails.
     #[must_use]
     pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
         self.while_revalidate = Some(window);

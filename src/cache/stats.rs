@@ -34,7 +34,7 @@ pub struct CacheStats {
     pub stored: u64,
     /// Responses to requests that were looked up, which were then not stored.
     pub not_stored: u64,
-    /// Writes that made stored responses unusable.
+    /// Writes that made stored responses unusable, and purges.
     pub invalidations: u64,
     /// Times that the store failed or was too slow.
     pub store_failures: u64,

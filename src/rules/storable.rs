@@ -45,13 +45,16 @@ impl CachePolicy {
         response: ResponseHead<'_>,
         at: Exchange,
     ) -> Storable {
-        match self.judged(request, response, at) {
+        let kept = has_storable_status(request, response.status)
+            .and_then(|()| self.kept(request, response, at));
+        match kept {
             Ok(kept) => Storable::Yes(Box::new(kept)),
             Err(reason) => Storable::No(reason),
         }
     }
 
-    fn judged(
+    /// The rest of the rules, for a response whose status may be stored: also one that is stored already.
+    pub(crate) fn kept(
         &self,
         request: &RequestFacts,
         response: ResponseHead<'_>,
@@ -64,7 +67,6 @@ impl CachePolicy {
         if self.bypass_on_cookie && request.demand.has_cookie {
             return Err(Reason::Cookie);
         }
-        has_storable_status(request, response.status)?;
         if response.headers.len() > FIELDS_MAX {
             return Err(Reason::TooLarge);
         }

@@ -11,7 +11,7 @@ use crate::rules::freshness::{Exchange, Word};
 use crate::rules::policy::{CachePolicy, SetCookie};
 use crate::rules::reason::Reason;
 use crate::rules::request::RequestFacts;
-use crate::rules::storable::{Kept, Storable};
+use crate::rules::storable::Kept;
 use crate::rules::stored_fields::{updated_fields, withheld};
 
 /// The validators of a stored response, for a request inwards.
@@ -112,9 +112,9 @@ impl CachePolicy {
         let extensions = Self::hints(stored, update.extensions);
         let response =
             ResponseHead { status: stored.status, headers: &headers, extensions: &extensions };
-        let verdict = match self.storable(request, response, at) {
-            Storable::Yes(kept) => Ok(kept),
-            Storable::No(reason) => Err((Box::new(stored.once(merged, at.response_time)), reason)),
+        let verdict = match self.kept(request, response, at) {
+            Ok(kept) => Ok(Box::new(kept)),
+            Err(reason) => Err((Box::new(stored.once(merged, at.response_time)), reason)),
         };
         Freshened { verdict, for_this_client: withheld(update.headers, &left_out) }
     }

@@ -1,10 +1,6 @@
-//! What was decided can be read: by code, in Cache-Status, in traces and in counts.
-
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+//! What was decided can be read: by code, in Cache-Status and in counts. (In traces: `tests/tracing.rs`.)
 
 use tower_keep::cache::{Forward, Reason};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{Harness, request, response};
 
@@ -67,42 +63,4 @@ async fn the_handle_counts_what_was_done() {
     let stats = cache.layer.handle().stats();
     assert_eq!((stats.hits, stats.misses, stats.stored, stats.not_stored), (1, 3, 2, 1));
     assert_eq!((stats.bypassed, stats.invalidations), (1, 1));
-}
-
-#[test]
-fn an_event_says_why_a_response_was_not_stored() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tracing::subscriber::with_default(subscriber, || {
-        runtime.block_on(by_path().get("/secret?token=hidden", &[]));
-    });
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("response not stored") && log.contains("no-store"), "{log}");
-    assert!(!log.contains("hidden"), "{log}");
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }

@@ -14,7 +14,7 @@ use tower_keep::cache::{Cache, CacheLayer};
 use tower_keep::clock::SystemClock;
 use tower_keep::store::MemoryStore;
 
-use super::{Faulty, Mode, Rig, settled};
+use super::{Faulty, Mode, Rig, settled, timed};
 use crate::support::{Got, answered, request, response};
 
 /// No error type of any crate: neither `Error`, `Debug`, `Clone` nor `Sync`.
@@ -77,7 +77,7 @@ async fn c61_fault_of_the_store_changes_no_answer() {
             for _ in 0..2 {
                 rig.store.set_all(&mode);
                 for (method, fields) in REQUESTS {
-                    let got = rig.send(method, "/", fields).await;
+                    let (got, _) = timed(rig.send(method, "/", fields)).await;
                     assert_eq!(got.status, status, "{mode:?} {method}");
                     let is_plain = method != "HEAD" && status != 204;
                     assert!(!is_plain || got.body == "the answer", "{mode:?} {method} {status}");
@@ -96,7 +96,7 @@ async fn c61_only_if_cached_with_a_broken_store_is_504() {
         let rig = Rig::new(|_, _| response(&[("cache-control", "max-age=60")], "x"));
         rig.get("/").await;
         rig.store.set_all(&mode);
-        let got = rig.send("GET", "/", &[("cache-control", "only-if-cached")]).await;
+        let (got, _) = timed(rig.send("GET", "/", &[("cache-control", "only-if-cached")])).await;
         assert_eq!((got.status.as_u16(), got.field("cache-control")), (504, Some("no-store")));
     }
 }

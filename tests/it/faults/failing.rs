@@ -115,12 +115,15 @@ async fn an_invalidation_that_fails_for_another_target_says_so() {
             [Mode::Works, Mode::Works, Mode::Works, Mode::Errs],
         ] {
             rig.store.set(Op::Remove, &modes);
+            rig.store.log();
             let got = rig.send("POST", "/", &[]).await;
             assert_eq!(
                 got.outcome.unwrap().reason(),
                 Some(Reason::InvalidationFailed),
                 "{modes:?}"
             );
+            // One failure is no reason to leave the others where they are.
+            assert_eq!(rig.store.log(), [Op::Remove; 4]);
             rig.store.set(Op::Remove, &[Mode::Works]);
             let got = rig.send("POST", "/", &[]).await;
             assert_eq!(got.outcome.unwrap().reason(), Some(Reason::Method));

@@ -131,7 +131,7 @@ async fn a_write_whose_removal_hangs_still_overtakes() {
     let rig = Rig::new(|_, call| response(&[FRESH], format!("call {call}")));
     let before = rig.start(request("GET", "/", &[])).await;
     rig.store.set(Op::Remove, &[Mode::Hangs]);
-    rig.send("PUT", "/", &[]).await;
+    timed(rig.send("PUT", "/", &[])).await;
     assert_eq!(Got::read(before).await.body, "call 0");
     settled().await;
     assert!(rig.store.entries().is_empty());

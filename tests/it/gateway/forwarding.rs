@@ -193,3 +193,12 @@ async fn interim_responses_arrive_before_the_final_one() {
         assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("\r\n\r\nhi"), "{rest}");
     }
 }
+
+/// RFC 9110 §2.5.
+#[tokio::test]
+async fn a_response_has_the_gateways_own_version() {
+    let old = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let gateway = Gateway::before(origin::saying(old).await).await;
+    let reply = gateway.get("/").await;
+    assert_eq!((reply.status_line.as_str(), reply.body.as_str()), ("HTTP/1.1 200 OK", "ok"));
+}

@@ -120,7 +120,7 @@ async fn a_304_can_take_fields_out_of_the_store() {
     for control in ["max-age=60, private=\"x-own\"", "max-age=60, no-cache=x-own"] {
         let then = [("cache-control", control), ETAG, ("x-own", "alice")];
         let cache = stale(SAFE, &first, 304, &then).await;
-        cache.get("/", &[]).await;
+        assert_eq!(cache.get("/", &[]).await.field("x-own"), Some("alice"), "{control}");
         let hit = cache.get("/", &[]).await;
         assert_eq!((hit.is_hit(), hit.field("x-own")), (true, None), "{control}");
     }
@@ -179,6 +179,19 @@ async fn a_304_with_no_store_or_private_removes_the_stored_response() {
     }
 }
 
+/// No client can have removed what is still fresh for the others, by asking for the newest.
+#[tokio::test]
+async fn a_304_with_no_store_removes_nothing_that_is_fresh() {
+    let cache = Harness::new(|_, call| match call {
+        0 => response(&[FRESH, ETAG], "page"),
+        _ => answered(304, &[ETAG, ("cache-control", "no-store")], ""),
+    });
+    cache.get("/", &[]).await;
+    let newest = cache.get("/", &[("cache-control", "no-cache")]).await;
+    assert_eq!((newest.body.as_str(), newest.reason()), ("page", Some(Reason::NoStore)));
+    assert!(cache.get("/", &[]).await.is_hit());
+}
+
 /// What one client's request forbids says nothing of the stored response.
 #[tokio::test]
 async fn a_304_to_a_request_that_forbids_storing_removes_nothing() {
@@ -224,4 +237,25 @@ async fn a_304_renews_the_default_freshness() {
     let hit = cache.get("/", &[]).await;
     // A tenth of the 1110 s that lie now between the dates.
     assert_eq!((hit.is_hit(), hit.left()), (true, Some(111)));
+}
+
+/// The Range did not cause what is stored, so it is no reason to lose it.
+#[tokio::test]
+async fn a_304_to_a_request_with_a_range_takes_nothing_from_what_is_no_200() {
+    for status in [301, 404, 410] {
+        let cache = Harness::new(move |_, call| match call {
+            0 => answered(status, &[FRESH, ETAG], "page"),
+            _ => answered(304, &[FRESH, ETAG], ""),
+        });
+        cache.get("/", &[]).await;
+        cache.advance(60);
+        let got = cache.get("/", &[("range", "bytes=0-1")]).await;
+        assert_eq!((got.status.as_u16(), got.body.as_str()), (status, "page"));
+        assert_eq!(cache.get("/", &[]).await.body, "page");
+        assert!(
+            cache.inner.seen()[1..]
+                .iter()
+                .all(|inward| inward.headers.contains_key("if-none-match"))
+        );
+    }
 }

@@ -81,8 +81,11 @@ async fn c48_a_304_with_another_date_and_no_tag_is_fetched_anew() {
 #[tokio::test]
 async fn after_a_mismatch_the_client_gets_a_full_answer() {
     let cache = stale(SAFE, &[FRESH, ETAG], 304, &[("etag", "\"2\"")]).await;
-    let got = cache.get("/", &[("if-none-match", "\"1\"")]).await;
+    let asked = [("if-none-match", "\"1\""), ("if-modified-since", &*date_at(0))];
+    let got = cache.get("/", &asked).await;
     assert_eq!((got.status.as_u16(), got.body.as_str()), (200, "new"));
+    let anew = &cache.inner.seen()[2].headers;
+    assert!(!anew.contains_key("if-none-match") && !anew.contains_key("if-modified-since"));
 }
 
 /// A second 304, to a request without conditions, is nothing to be stored or waited on.
