@@ -1,6 +1,8 @@
 //! Writing to the store: a response under its key, the index that leads to it, and the removal of both.
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::cache::core::Core;
@@ -95,17 +97,11 @@ impl<St: Store, C: Clock> Core<St, C> {
         for place in places {
             self.writes.note(place.resource());
         }
-        let removed = async {
-            let mut result = Ok(());
-            for place in places {
-                for key in [place.resource().clone(), place.root()] {
-                    // One failure is no reason to leave the others where they are.
-                    result = result.and(self.store.remove(&key).await);
-                }
-            }
-            result
-        };
-        self.asked(deadline, removed).await
+        let keys: Vec<CacheKey> =
+            places.iter().flat_map(|place| [place.resource().clone(), place.root()]).collect();
+        // One that fails or hangs is no reason to leave the others where they are.
+        let removals = keys.iter().map(|key| self.store.remove(key));
+        self.asked(deadline, side_by_side(removals)).await
     }
 
     /// Whether the response is now in the store: not so where a newer one is.
@@ -173,6 +169,28 @@ impl<St: Store, C: Clock> Core<St, C> {
         };
         Ok(place.divided(generation).unwrap_or(root))
     }
+}
+
+/// Does all of the work at once; an error if any of it failed, when everything is done.
+async fn side_by_side<F>(work: impl Iterator<Item = F>) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
+    let mut pending: Vec<_> = work.map(Box::pin).collect();
+    let mut result = Ok(());
+    poll_fn(|cx| {
+        pending.retain_mut(|each| match each.as_mut().poll(cx) {
+            Poll::Ready(Err(error)) => {
+                result = Err(error);
+                false
+            }
+            Poll::Ready(Ok(())) => false,
+            Poll::Pending => true,
+        });
+        if pending.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    result
 }
 
 /// Whether what lies there came of a later fetch (RFC 9111 §4: of several responses the most recent one

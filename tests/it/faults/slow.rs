@@ -137,3 +137,13 @@ async fn a_write_whose_removal_hangs_still_overtakes() {
     assert!(rig.store.entries().is_empty());
     assert_eq!(rig.get("/").await.body, "call 2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_hangs_does_not_keep_the_others_from_being_done() {
+    let rig = Rig::new(|_, _| answered(201, &[("location", "/other")], "done"));
+    rig.store.set(Op::Remove, &[Mode::Hangs, Mode::Works]);
+    rig.store.log();
+    let (got, _) = timed(rig.send("POST", "/", &[])).await;
+    assert_eq!(got.outcome.unwrap().reason(), Some(Reason::InvalidationFailed));
+    assert_eq!(rig.store.log(), [Op::Remove; 4]);
+}
