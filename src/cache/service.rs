@@ -88,16 +88,14 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let finish = Finish::new(&self.config, RequestHead::from(&request));
-        let passes = request.extensions().get::<Passed>();
-        if passes.is_some_and(|passed| passed.0.contains(&self.core.id)) {
+        let passed = request.extensions().get::<Passed>();
+        if passed.is_some_and(|passed| passed.0.contains(&self.core.id)) {
             // One look-up for each core, by its outermost clone.
             let outcome =
                 CacheOutcome::forwarded(Forward::Bypass).because(Some(Reason::NestedCache));
             let finish = finish.nested(outcome, self.hint());
             return ResponseFuture::direct(self.inner.clone(), request, finish);
         }
-        let mut cores = passes.map_or_else(Vec::new, |passed| passed.0.to_vec());
-        cores.push(self.core.id);
         let has_content =
             !request.body().is_end_stream() && request.body().size_hint().exact() != Some(0);
         let eligibility = self.config.policy.eligible(RequestHead::from(&request), has_content);
@@ -109,7 +107,7 @@ where
             Eligibility::Lookup(demand) => demand,
             Eligibility::Write(demand) => {
                 self.core.stats.bypassed();
-                request.extensions_mut().insert(Passed(cores.into()));
+                Passed::mark(&mut request, self.core.id);
                 let head = RequestHead::from(&request);
                 let written = Written::new(&self.core, &self.config, demand, head, finish);
                 return ResponseFuture::driven(written.drive(self.inner.clone(), request));
@@ -128,7 +126,6 @@ where
                 return ResponseFuture::direct(self.inner.clone(), request, bypassed(reason));
             }
         };
-        request.extensions_mut().insert(Passed(cores.into()));
         let transaction = Transaction::new(self.core.setting(&self.config), place.clone(), demand);
         self.look_up(transaction, place, demand, request, finish)
     }
@@ -147,7 +144,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
         mut transaction: Transaction,
         place: Place,
         demand: Demand,
-        request: Request<ReqBody>,
+        mut request: Request<ReqBody>,
         finish: Finish,
     ) -> ResponseFuture<S, ReqBody, B>
     where
@@ -185,6 +182,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
                 }
             }
         }
+        Passed::mark(&mut request, self.core.id);
         let driver = Driver {
             core: self.core.clone(),
             config: self.config.clone(),
@@ -200,3 +198,12 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
 /// The cores that have seen a request, the outermost first.
 #[derive(Clone)]
 struct Passed(Arc<[u64]>);
+
+impl Passed {
+    /// Notes that a core has seen a request which may go further in.
+    fn mark<ReqBody>(request: &mut Request<ReqBody>, core: u64) {
+        let further_out = request.extensions().get::<Self>().map_or(&[][..], |passed| &passed.0);
+        let cores = further_out.iter().copied().chain([core]).collect();
+        request.extensions_mut().insert(Self(cores));
+    }
+}
