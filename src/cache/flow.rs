@@ -156,10 +156,11 @@ impl Transaction {
             let outcome = CacheOutcome::forwarded(forward).answered(answer.status);
             return served_stale(candidate.stored, outcome, at.response_time);
         }
-        let verdict = if candidate.asked {
-            validated(&candidate.stored.meta, answer, at)
-        } else {
-            Validated::Replaced
+        let verdict = match validated(&candidate.stored.meta, answer, at) {
+            _ if !candidate.asked => Validated::Replaced,
+            // What is stored is not what a clone further in was asked about, if it tells apart more.
+            Validated::Current if self.policy_of(answer).is_err() => Validated::Mismatched,
+            verdict => verdict,
         };
         match verdict {
             Validated::Current => self.freshened(request, &candidate.stored, forward, answer, at),

@@ -17,7 +17,7 @@ use crate::time::{Ticks, Timestamp};
 
 use Event::{
     Answered, AnsweredByAnotherCore, AnsweredByAnotherWay, AnsweredPrivately, Failed, Indexed,
-    Kept, Lost, Nothing, Rooted,
+    Kept, Lost, Nothing, Rooted, ValidatedByAnotherWay,
 };
 
 /// What happens to a transaction.
@@ -38,6 +38,8 @@ enum Event {
     AnsweredPrivately,
     /// ... through a clone that tells requests apart in another way.
     AnsweredByAnotherWay,
+    /// The same, with a 304.
+    ValidatedByAnotherWay,
     /// ... through a clone of another layer.
     AnsweredByAnotherCore,
     /// The inner service returned an error.
@@ -191,6 +193,14 @@ const CASES: &[Case] = &[
         &[(Nothing, "call as it came"), (AnsweredByAnotherWay, "relay")],
     ),
     case(
+        "a 304 through a clone further in that divides more",
+        &[
+            (Kept(OLD), "call conditional"),
+            (ValidatedByAnotherWay, "call unconditional"),
+            (AnsweredByAnotherWay, "drop"),
+        ],
+    ),
+    case(
         "another cache further in",
         &[(Nothing, "call as it came"), (AnsweredByAnotherCore, "relay stored")],
     ),
@@ -254,6 +264,10 @@ fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) ->
         AnsweredByAnotherWay => {
             extensions.insert(hinted(CORE, "other", CachePolicy::shared()));
             (200, fields(FRESH))
+        }
+        ValidatedByAnotherWay => {
+            extensions.insert(hinted(CORE, "other", CachePolicy::shared()));
+            (304, fields(FRESH))
         }
         AnsweredByAnotherCore => {
             extensions.insert(hinted(CORE + 1, "other", CachePolicy::shared()));

@@ -78,6 +78,9 @@ impl Transaction {
         at: Exchange,
     ) -> Command {
         let stored = &candidate.stored;
+        if self.policy_of(answer).is_err() {
+            return self.relayed(request, forward, answer, at);
+        }
         let length = stored.body.len() as u64;
         if same_by_head(&stored.meta, length, candidate.asked, answer, at) {
             return self.freshened(request, stored, forward, answer, at);
@@ -162,7 +165,10 @@ impl Transaction {
     }
 
     /// The policy of the innermost clone of this layer, which knows the route.
-    fn policy_of<'a>(&'a self, answer: ResponseHead<'a>) -> Result<&'a CachePolicy, Reason> {
+    pub(super) fn policy_of<'a>(
+        &'a self,
+        answer: ResponseHead<'a>,
+    ) -> Result<&'a CachePolicy, Reason> {
         let own = &self.setting;
         match answer.extensions.get::<PolicyHints>().and_then(|hints| hints.of(own.core)) {
             None => Ok(&own.policy),
