@@ -17,7 +17,6 @@ use crate::cache::finish::Finish;
 use crate::cache::flow::{Filing, Relay, Serving};
 use crate::cache::layer::Config;
 use crate::cache::outcome::{CacheOutcome, Forward};
-use crate::cache::spawn::finish_soon;
 use crate::clock::Clock;
 use crate::rules::present::{Content, present};
 use crate::rules::reason::Reason;
@@ -151,9 +150,7 @@ impl<St: Store, C: Clock> Sink for Filling<St, C> {
         let trailers = trailers.map(|trailers| storable_fields(&trailers, &filing.left_out));
         let trailers = trailers.filter(|trailers| !trailers.is_empty()).map(Arc::new);
         let response = StoredResponse { meta: Arc::from(meta), body, trailers };
-        finish_soon(async move {
-            let _ = core.file(&filing, response, began).await;
-        });
+        core.file_soon(filing, response, began);
     }
 
     fn abandon(self: Box<Self>, reason: Reason) {

@@ -24,6 +24,8 @@ pub(crate) struct Core<St, C> {
     pub(crate) secret: Secret,
     pub(crate) stats: Stats,
     pub(crate) writes: Writes,
+    /// Bytes of responses that wait for the store.
+    pub(crate) waiting: AtomicU64,
     drawn: AtomicU64,
 }
 
@@ -37,6 +39,7 @@ impl<St, C: Clock> Core<St, C> {
             secret: Secret::new(random()),
             stats: Stats::default(),
             writes: Writes::new(),
+            waiting: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
         }
     }

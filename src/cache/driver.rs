@@ -14,7 +14,6 @@ use crate::cache::finish::Finish;
 use crate::cache::flow::{Command, Inward, Transaction};
 use crate::cache::key::Place;
 use crate::cache::layer::Config;
-use crate::cache::spawn::finish_soon;
 use crate::clock::Clock;
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
@@ -84,10 +83,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                     return Ok(served(core, serving, &facts.headers, &facts.demand, finish));
                 }
                 Command::Freshen(serving, filing) => {
-                    let (core, stored) = (core.clone(), serving.stored.clone());
-                    finish_soon(async move {
-                        let _ = core.file(&filing, stored, began).await;
-                    });
+                    core.file_soon(filing, serving.stored.clone(), began);
                     Command::Serve(*serving)
                 }
                 Command::Drop(then) => {

@@ -1,7 +1,9 @@
 //! Writing to the store: a response under its key, the index that leads to it, and the removal of both.
 
 use std::future::{Future, poll_fn};
+use std::slice;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use crate::cache::entry::{Entry, Stored, StoredResponse};
 use crate::cache::flow::Filing;
 use crate::cache::index::Index;
 use crate::cache::key::{CacheKey, Place};
+use crate::cache::spawn::finish_soon;
 use crate::clock::Clock;
 use crate::rules::reason::Reason;
 use crate::store::{Store, StoreError};
@@ -28,9 +31,28 @@ impl<St: Store, C: Clock> Core<St, C> {
         Began { writes: self.writes.seen(place.resource()), deadline }
     }
 
+    /// Stores a response while nobody waits for it. What a store keeps waiting is bounded in bytes: a
+    /// response that would be too many is not stored.
+    pub(crate) fn file_soon(
+        self: &Arc<Self>,
+        filing: Filing,
+        response: StoredResponse,
+        began: Began,
+    ) {
+        let bytes = Entry(Stored::Response(response.clone())).bytes();
+        if self.waiting.fetch_add(bytes, Ordering::Relaxed) > WAITING_BYTES_MAX {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            return self.not_stored(Some(Reason::StoreFailed));
+        }
+        let waiting = Waiting { core: self.clone(), bytes };
+        finish_soon(async move {
+            let _ = waiting.core.file(&filing, response, began).await;
+        });
+    }
+
     /// Stores a response where it belongs, unless its resource was written while it was on its way, or a
     /// newer one is there already.
-    pub(crate) async fn file(
+    async fn file(
         &self,
         filing: &Filing,
         response: StoredResponse,
@@ -61,12 +83,7 @@ impl<St: Store, C: Clock> Core<St, C> {
         if overtaken() {
             // The write removed what was there before; this may have come after it, even where the store
             // did not say so in time.
-            let keys = [filing.place.resource().clone(), filing.place.root()];
-            let removed = async {
-                let first = self.store.remove(&keys[0]).await;
-                first.and(self.store.remove(&keys[1]).await)
-            };
-            let _ = self.asked(began.deadline, removed).await;
+            let _ = self.removed(slice::from_ref(&filing.place), began.deadline).await;
             return Err(Reason::Overtaken);
         }
         match put {
@@ -97,6 +114,10 @@ impl<St: Store, C: Clock> Core<St, C> {
         for place in places {
             self.writes.note(place.resource());
         }
+        self.removed(places, deadline).await
+    }
+
+    async fn removed(&self, places: &[Place], deadline: Duration) -> Result<(), StoreError> {
         let keys: Vec<CacheKey> =
             places.iter().flat_map(|place| [place.resource().clone(), place.root()]).collect();
         // One that fails or hangs is no reason to leave the others where they are.
@@ -171,6 +192,18 @@ impl<St: Store, C: Clock> Core<St, C> {
     }
 }
 
+/// Bytes that wait for the store, until this is dropped.
+struct Waiting<St, C> {
+    core: Arc<Core<St, C>>,
+    bytes: u64,
+}
+
+impl<St, C> Drop for Waiting<St, C> {
+    fn drop(&mut self) {
+        self.core.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// Does all of the work at once; an error if any of it failed, when everything is done.
 async fn side_by_side<F>(work: impl Iterator<Item = F>) -> Result<(), StoreError>
 where
@@ -208,3 +241,5 @@ fn is_newer(there: Option<&Stored>, filing: &Filing, response: &StoredResponse) 
 
 /// A root that a store drops sooner costs misses, nothing else.
 const ROOT_RETAINED_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// So many bytes may wait for a store that does not answer at once, before the next is let go.
+const WAITING_BYTES_MAX: u64 = 64 << 20;

@@ -147,3 +147,22 @@ async fn a_removal_that_hangs_does_not_keep_the_others_from_being_done() {
     assert_eq!(got.outcome.unwrap().reason(), Some(Reason::InvalidationFailed));
     assert_eq!(rig.store.log(), [Op::Remove; 4]);
 }
+
+/// What waits for a store that hangs is bounded in bytes, and given back when it is given up.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_hanging_store_is_bounded_in_bytes() {
+    let rig = Rig::new(|_, _| response(&[FRESH], "x".repeat(1_000_000)));
+    rig.store.set(Op::Put, &[Mode::Hangs]);
+    for at in 0..80 {
+        rig.get(&format!("/{at}")).await;
+    }
+    let refused = rig.stats().not_stored;
+    assert!((10..20).contains(&refused), "64 MiB may wait, {refused} of 80 were refused");
+    settled().await;
+    tokio::time::sleep(DEADLINE * 2).await;
+    settled().await;
+    rig.store.set(Op::Put, &[Mode::Works]);
+    rig.get("/again").await;
+    settled().await;
+    assert_eq!(rig.stats().stored, 1);
+}
