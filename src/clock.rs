@@ -1,6 +1,8 @@
 //! Where the time comes from.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::time::{Moment, Ticks, Timestamp};
 
@@ -30,7 +32,10 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Moment;
 }
 
-/// The clocks of the operating system; the default.
+/// The clocks of the machine; the default.
+///
+/// Its ticks are the same for all that are made in one process. The wall clock is asked again after every
+/// [`WALL_KEPT_FOR`](Self::WALL_KEPT_FOR); in between, the ticks carry it on.
 ///
 /// ```
 /// use tower_keep::clock::{Clock, SystemClock};
@@ -41,13 +46,26 @@ pub trait Clock: Send + Sync + 'static {
 /// ```
 #[derive(Clone, Debug)]
 pub struct SystemClock {
+    shared: &'static Shared,
+}
+
+/// What all of them read.
+#[derive(Debug)]
+struct Shared {
     start: Instant,
+    /// The wall clock less the ticks, in nanoseconds, and the ticks at which that was found.
+    wall_ahead: AtomicI64,
+    found_at: AtomicU64,
 }
 
 impl SystemClock {
-    /// A clock whose ticks count from now.
+    /// A step of the wall clock is noticed this much later at most.
+    pub const WALL_KEPT_FOR: Duration = Duration::from_millis(10);
+
+    /// The clock; its ticks count from when the first one of the process was made.
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        static SHARED: OnceLock<Shared> = OnceLock::new();
+        Self { shared: SHARED.get_or_init(Shared::new) }
     }
 }
 
@@ -59,13 +77,43 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        let nanos = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let millis = match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-            Err(before) => {
-                i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis)
-            }
+        let Shared { start, wall_ahead, found_at } = self.shared;
+        let ticks = nanos(start.elapsed());
+        let ahead = match ticks.saturating_sub(found_at.load(Ordering::Relaxed)) {
+            kept_for if kept_for < WALL_KEPT_FOR_NANOS => wall_ahead.load(Ordering::Relaxed),
+            _ => self.shared.look(ticks),
         };
-        Moment { wall: Timestamp::from_millis(millis), ticks: Ticks::from_nanos(nanos) }
+        let wall = ahead.saturating_add_unsigned(ticks).div_euclid(NANOS_IN_MILLI);
+        Moment { wall: Timestamp::from_millis(wall), ticks: Ticks::from_nanos(ticks) }
     }
 }
+
+impl Shared {
+    fn new() -> Self {
+        let start = Instant::now();
+        let shared = Self { start, wall_ahead: AtomicI64::new(0), found_at: AtomicU64::new(0) };
+        shared.look(0);
+        shared
+    }
+
+    /// Asks the wall clock, and keeps what it says for the next who ask.
+    fn look(&self, ticks: u64) -> i64 {
+        let wall = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| -n),
+        };
+        let ahead = wall.saturating_sub_unsigned(ticks);
+        self.wall_ahead.store(ahead, Ordering::Relaxed);
+        self.found_at.store(ticks, Ordering::Relaxed);
+        ahead
+    }
+}
+
+/// Saturates after five centuries. Not by `as_nanos`: that is arithmetic on 128 bits.
+fn nanos(length: Duration) -> u64 {
+    let whole = length.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(u64::from(length.subsec_nanos()))
+}
+
+const WALL_KEPT_FOR_NANOS: u64 = SystemClock::WALL_KEPT_FOR.as_nanos() as u64;
+const NANOS_IN_MILLI: i64 = 1_000_000;

@@ -114,8 +114,8 @@
 //! # let _ = price_changed;
 //! ```
 //!
-//! **Ask what happened.** [`CacheOutcome`] is in the extensions of every response, `Cache-Status`
-//! (RFC 9211) in its fields, and with the `tracing` feature an event tells why a response was not stored.
+//! **Ask what happened.** Every body has a [`CacheOutcome`], every response a `Cache-Status` (RFC 9211),
+//! and with the `tracing` feature an event tells why a response was not stored.
 //!
 //! **Test with a clock of your own.** With the `test-util` feature, `CacheLayer::with_clock` takes a
 //! `ManualClock`: time passes when your test says so.

@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::cache::fill::Fill;
+use crate::cache::outcome::CacheOutcome;
 use crate::error::BoxError;
 use crate::rules::reason::Reason;
 
@@ -37,6 +38,7 @@ pin_project! {
     pub struct CacheBody<B: Body> {
         #[pin]
         inner: Inner<B>,
+        outcome: CacheOutcome,
     }
 }
 
@@ -44,7 +46,7 @@ pin_project! {
     #[project = InnerProj]
     enum Inner<B: Body> {
         /// Bytes that are all there.
-        Ready { data: Bytes, trailers: Option<HeaderMap> },
+        Ready { data: Bytes, trailers: Option<Box<HeaderMap>> },
         /// The inner service's body.
         Passing {
             #[pin]
@@ -59,21 +61,33 @@ pin_project! {
 type Ahead<B> = Option<Result<Frame<Bytes>, <B as Body>::Error>>;
 
 impl<B: Body> CacheBody<B> {
-    pub(crate) fn ready(data: Bytes, trailers: Option<HeaderMap>) -> Self {
-        Self { inner: Inner::Ready { data, trailers } }
+    /// What the cache did with the request that this answers.
+    ///
+    /// Where a service further out has put the body into another type, as axum's `Router` does, see
+    /// [`CacheLayer::outcome_in_extensions`](crate::cache::CacheLayer::outcome_in_extensions).
+    pub fn outcome(&self) -> CacheOutcome {
+        self.outcome
     }
 
-    pub(crate) fn passing(body: B) -> Self {
-        Self { inner: Inner::Passing { body, fill: None, ahead: None } }
+    pub(crate) fn ready(
+        data: Bytes,
+        trailers: Option<Box<HeaderMap>>,
+        outcome: CacheOutcome,
+    ) -> Self {
+        Self { inner: Inner::Ready { data, trailers }, outcome }
     }
 
-    pub(crate) fn filling(body: B, fill: Fill) -> Self {
+    pub(crate) fn passing(body: B, outcome: CacheOutcome) -> Self {
+        Self { inner: Inner::Passing { body, fill: None, ahead: None }, outcome }
+    }
+
+    pub(crate) fn filling(body: B, fill: Fill, outcome: CacheOutcome) -> Self {
         let mut fill = Some(Box::new(fill));
         if body.is_end_stream() {
             // Servers need not poll a body that says it is at its end.
             settle(&mut fill, None);
         }
-        Self { inner: Inner::Passing { body, fill, ahead: None } }
+        Self { inner: Inner::Passing { body, fill, ahead: None }, outcome }
     }
 }
 
@@ -93,7 +107,7 @@ where
             InnerProj::Ready { data, trailers } => Poll::Ready(if data.has_remaining() {
                 Some(Ok(Frame::data(std::mem::take(data))))
             } else {
-                trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+                trailers.take().map(|trailers| Ok(Frame::trailers(*trailers)))
             }),
             InnerProj::Passing { mut body, fill, ahead } => {
                 // Out of the body while it is polled: if it panics, the fill goes down with the panic.

@@ -11,6 +11,7 @@ use ahash::RandomState;
 use crate::cache::flow::Setting;
 use crate::cache::key::{CacheKey, Generation};
 use crate::cache::layer::Config;
+use crate::cache::shared_names::SharedNames;
 use crate::cache::stats::Stats;
 use crate::clock::Clock;
 use crate::digest::Secret;
@@ -24,9 +25,12 @@ pub(crate) struct Core<St, C> {
     pub(crate) secret: Secret,
     pub(crate) stats: Stats,
     pub(crate) writes: Writes,
+    pub(crate) names: SharedNames,
     /// Bytes of responses that wait for the store.
     pub(crate) waiting: AtomicU64,
     drawn: AtomicU64,
+    /// How many services were made around an inner one.
+    services: AtomicU64,
 }
 
 impl<St, C: Clock> Core<St, C> {
@@ -39,8 +43,10 @@ impl<St, C: Clock> Core<St, C> {
             secret: Secret::new(random()),
             stats: Stats::default(),
             writes: Writes::new(),
+            names: SharedNames::default(),
             waiting: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
+            services: AtomicU64::new(0),
         }
     }
 
@@ -53,6 +59,11 @@ impl<St, C: Clock> Core<St, C> {
             core: self.id,
             telling: telling.clone(),
         }
+    }
+
+    /// Notes that one more service was made around an inner one.
+    pub(crate) fn layered(&self) {
+        self.services.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A generation that was never there before, and that nobody can foretell.
@@ -81,6 +92,13 @@ impl<St, C: Clock> Core<St, C> {
             self.stats.store_failed();
         }
         answer
+    }
+}
+
+impl<St, C> Core<St, C> {
+    /// Whether a service of this core may lie further in than another: not so where there is one only.
+    pub(crate) fn may_nest(&self) -> bool {
+        self.services.load(Ordering::Relaxed) > 1
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::cache::index::Index;
 use crate::cache::key::Generation;
+use crate::cache::lines::Lines;
 use crate::fields::etag::EntityTag;
 use crate::fields::vary::VaryList;
 use crate::time::{Moment, Ticks, Timestamp};
@@ -32,25 +33,27 @@ pub struct Entry(pub(crate) Stored);
 
 #[derive(Clone, Debug)]
 pub(crate) enum Stored {
-    Response(StoredResponse),
+    Response(Arc<StoredResponse>),
     /// Which fields select among the variants of a resource, and which variants there are.
     Index(Arc<Index>),
     /// The generation that the divisions of a resource hang on.
     Root(Generation),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct StoredResponse {
-    pub(crate) meta: Arc<EntryMeta>,
+    pub(crate) meta: EntryMeta,
     pub(crate) body: Bytes,
-    pub(crate) trailers: Option<Arc<HeaderMap>>,
+    pub(crate) trailers: Option<Box<HeaderMap>>,
 }
 
 /// The head of a stored response, and what was read from it when it was stored: a hit parses no field.
 #[derive(Debug)]
 pub(crate) struct EntryMeta {
+    /// Tells this head from every other in the process.
+    pub(crate) id: u64,
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+    pub(crate) lines: Lines,
     /// RFC 9111 §4.2.1.
     pub(crate) lifetime: Duration,
     /// RFC 9111 §4.2.3: `corrected_initial_age`.
@@ -114,17 +117,18 @@ impl fmt::Debug for Entry {
 }
 
 impl StoredResponse {
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let trailers = self.trailers.as_deref().map_or(0, fields_bytes);
-        size_of::<EntryMeta>() + fields_bytes(&self.meta.headers) + self.body.len() + trailers
+        size_of::<Self>() + self.meta.lines.bytes() + self.body.len() + trailers
     }
 }
 
 impl EntryMeta {
     /// RFC 9111 §4.2.3: `current_age`. It never runs backwards while the entry stays in this process.
     pub(crate) fn age(&self, now: Moment) -> Duration {
-        let resident = now.ticks.since(self.received.ticks).max(now.wall.since(self.received.wall));
-        let millis = u64::try_from(resident.as_millis()).unwrap_or(u64::MAX);
+        let by_ticks = now.ticks.as_nanos().saturating_sub(self.received.ticks.as_nanos()) / NANOS;
+        let by_wall = now.wall.as_millis().saturating_sub(self.received.wall.as_millis());
+        let millis = by_ticks.max(u64::try_from(by_wall).unwrap_or(0));
         // The wall clock may step forward and back again; what was once told stays told.
         let seen = self.residence_seen.load(Ordering::Relaxed);
         if millis > seen {
@@ -134,15 +138,16 @@ impl EntryMeta {
     }
 
     /// The field as it came, to send inwards in a conditional request.
-    pub(crate) fn field(&self, name: http::HeaderName) -> Option<&HeaderValue> {
-        self.headers.get(name)
+    pub(crate) fn field(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.lines.get(name)
     }
 
     /// This head with other fields, for one answer: it is of no age and not to be stored.
-    pub(crate) fn once(&self, headers: HeaderMap, received: Moment) -> Self {
+    pub(crate) fn once(&self, lines: Lines, received: Moment) -> Self {
         Self {
+            id: Self::next_id(),
             status: self.status,
-            headers,
+            lines,
             lifetime: Duration::ZERO,
             initial_age: Duration::ZERO,
             requested: self.requested,
@@ -159,6 +164,11 @@ impl EntryMeta {
         }
     }
 
+    pub(crate) fn next_id() -> u64 {
+        static IDS: AtomicU64 = AtomicU64::new(0);
+        IDS.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(crate) fn has_validator(&self) -> bool {
         self.etag.is_some() || self.last_modified.is_some()
     }
@@ -170,5 +180,7 @@ fn fields_bytes(fields: &HeaderMap) -> usize {
     text + fields.capacity() * FIELD_BYTES
 }
 
+/// In a millisecond.
+const NANOS: u64 = 1_000_000;
 /// What `HeaderMap` keeps for a field beside its text: the bucket, and its slot in the index.
 const FIELD_BYTES: usize = 112;

@@ -36,7 +36,7 @@ impl<St: Store, C: Clock> Core<St, C> {
     pub(crate) fn file_soon(
         self: &Arc<Self>,
         filing: Filing,
-        response: StoredResponse,
+        response: Arc<StoredResponse>,
         began: Began,
     ) {
         let bytes = Entry(Stored::Response(response.clone())).bytes();
@@ -55,7 +55,7 @@ impl<St: Store, C: Clock> Core<St, C> {
     async fn file(
         &self,
         filing: &Filing,
-        response: StoredResponse,
+        response: Arc<StoredResponse>,
         began: Began,
     ) -> Result<(), Reason> {
         let result = self.filed(filing, response, began).await;
@@ -69,7 +69,7 @@ impl<St: Store, C: Clock> Core<St, C> {
     async fn filed(
         &self,
         filing: &Filing,
-        response: StoredResponse,
+        response: Arc<StoredResponse>,
         began: Began,
     ) -> Result<(), Reason> {
         let overtaken = || self.writes.seen(filing.place.resource()) != began.writes;
@@ -129,7 +129,7 @@ impl<St: Store, C: Clock> Core<St, C> {
     async fn put(
         &self,
         filing: &Filing,
-        response: StoredResponse,
+        response: Arc<StoredResponse>,
         deadline: Duration,
     ) -> Result<bool, StoreError> {
         let retain_for = filing.retention.0;

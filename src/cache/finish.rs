@@ -3,59 +3,63 @@
 use std::sync::Arc;
 
 use http::{HeaderName, Response};
+use http_body::Body;
 
+use crate::cache::body::CacheBody;
 use crate::cache::hint::{PolicyHint, PolicyHints};
 use crate::cache::layer::Config;
-use crate::cache::outcome::CacheOutcome;
-use crate::fields::cache_status::CacheName;
 use crate::head::RequestHead;
 
 #[derive(Clone)]
 pub(crate) struct Finish {
-    name: Option<CacheName>,
+    config: Arc<Config>,
     /// The target, where Cache-Status is to show it.
     key: Option<Arc<str>>,
-    outcome: Option<CacheOutcome>,
-    hint: Option<PolicyHint>,
+    nested_in: Option<u64>,
 }
 
 impl Finish {
-    pub(crate) fn new(config: &Config, request: RequestHead<'_>) -> Self {
+    pub(crate) fn new(config: &Arc<Config>, request: RequestHead<'_>) -> Self {
         let key = config.status_key.then(|| {
             let (scheme, authority, target) = config.telling.base(request);
             format!("{scheme}://{authority}{target}").into()
         });
-        Self { name: config.status_name.clone(), key, outcome: None, hint: None }
+        Self { config: config.clone(), key, nested_in: None }
     }
 
-    pub(crate) fn with(mut self, outcome: CacheOutcome) -> Self {
-        self.outcome = Some(outcome);
-        self
-    }
-
-    /// A clone of the same layer further out decides; it is told this route's policy, and only it speaks
+    /// A clone of the same core further out decides; it is told this route's policy, and only it speaks
     /// in Cache-Status.
-    pub(crate) fn nested(self, outcome: CacheOutcome, hint: PolicyHint) -> Self {
-        Self { name: None, hint: Some(hint), ..self.with(outcome) }
+    pub(crate) fn nested(config: &Arc<Config>, core: u64) -> Self {
+        Self { config: config.clone(), key: None, nested_in: Some(core) }
     }
 
-    pub(crate) fn apply<B>(&self, mut response: Response<B>) -> Response<B> {
-        if let Some(hint) = &self.hint {
-            let hints = response.extensions_mut().get_or_insert_default::<PolicyHints>();
-            if hints.of(hint.core).is_none() {
-                hints.0.push(hint.clone());
+    pub(crate) fn apply<B: Body>(
+        &self,
+        mut response: Response<CacheBody<B>>,
+    ) -> Response<CacheBody<B>> {
+        let Config { policy, telling, status_name, .. } = &*self.config;
+        let outcome = response.body().outcome();
+        match (self.nested_in, status_name) {
+            (Some(core), _) => {
+                let hints = response.extensions_mut().get_or_insert_default::<PolicyHints>();
+                if hints.of(core).is_none() {
+                    let (telling, policy) = (telling.clone(), policy.clone());
+                    hints.0.push(PolicyHint { core, telling, policy });
+                }
             }
+            (None, Some(name)) => {
+                // RFC 9211 §2: each cache appends, the one closest to the client last.
+                let member = outcome.cache_status(name, self.key.as_deref());
+                // A map that is full goes without.
+                let _ = response.headers_mut().try_append(CACHE_STATUS, member);
+            }
+            (None, None) => {}
         }
-        let Some(outcome) = self.outcome else { return response };
-        if let Some(name) = &self.name {
-            // RFC 9211 §2: each cache appends, the one closest to the client last.
-            let member = outcome.cache_status(name, self.key.as_deref());
-            // A map that is full goes without.
-            let _ = response.headers_mut().try_append(CACHE_STATUS, member);
+        if self.config.outcome_in_extensions {
+            response.extensions_mut().insert(outcome);
         }
-        response.extensions_mut().insert(outcome);
         response
     }
 }
 
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");

@@ -6,10 +6,11 @@ mod tests;
 mod verdict;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 
-use crate::cache::entry::{Entry, Stored, StoredResponse};
+use crate::cache::entry::{Entry, EntryMeta, Stored, StoredResponse};
 use crate::cache::index::Index;
 use crate::cache::key::{CacheKey, Place};
 use crate::cache::outcome::{CacheOutcome, Forward};
@@ -18,6 +19,7 @@ use crate::digest::Secret;
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
 use crate::rules::policy::CachePolicy;
+use crate::rules::precondition::is_not_modified;
 use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, RequestFacts};
 use crate::rules::reuse::{OnFailure, Reuse};
@@ -65,10 +67,39 @@ enum State {
 
 /// A stored response that has to be validated.
 struct Candidate {
-    stored: StoredResponse,
+    stored: Arc<StoredResponse>,
     on_failure: OnFailure,
     /// Its validators went inwards; not so when it has none, and when it is fetched anew.
     asked: bool,
+}
+
+/// A fresh response for a client that wants all of it, or holds it already.
+pub(crate) struct Glanced<'a> {
+    pub(crate) stored: &'a StoredResponse,
+    pub(crate) is_not_modified: bool,
+    pub(crate) age: Duration,
+    pub(crate) outcome: CacheOutcome,
+}
+
+/// What a transaction would serve of this entry, which lies under the resource's own key; `None` where there
+/// is more to think of than its freshness.
+pub(crate) fn at_a_glance<'a>(
+    policy: &CachePolicy,
+    demand: &Demand,
+    request: &HeaderMap,
+    entry: &'a Entry,
+    now: Moment,
+) -> Option<Glanced<'a>> {
+    let Stored::Response(stored) = &entry.0 else { return None };
+    if demand.is_head || demand.has_range || stored.trailers.is_some() {
+        return None;
+    }
+    let Reuse::Fresh { age, reason: None } = policy.reuse(*demand, &stored.meta, now) else {
+        return None;
+    };
+    let is_not_modified = demand.has_condition && is_not_modified(request, &stored.meta, now.wall);
+    let outcome = fresh(&stored.meta, age, None);
+    Some(Glanced { stored, is_not_modified, age, outcome })
 }
 
 impl Transaction {
@@ -156,23 +187,24 @@ impl Transaction {
             let outcome = CacheOutcome::forwarded(forward).answered(answer.status);
             return served_stale(candidate.stored, outcome, at.response_time);
         }
-        let verdict = match validated(&candidate.stored.meta, answer, at) {
-            _ if !candidate.asked => Validated::Replaced,
-            // What is stored is not what a clone further in was asked about, if it tells apart more.
-            Validated::Current if self.policy_of(answer).is_err() => Validated::Mismatched,
-            verdict => verdict,
+        let verdict = match candidate.asked {
+            true => validated(&candidate.stored.meta, answer, at),
+            false => Validated::Replaced,
         };
-        match verdict {
-            Validated::Current => self.freshened(request, &candidate.stored, forward, answer, at),
-            Validated::Mismatched => {
+        match (verdict, self.policy_of(answer)) {
+            (Validated::Current, Ok(policy)) => {
+                self.freshened(request, policy, &candidate.stored, forward, answer, at)
+            }
+            // What is stored is not what a clone further in was asked about, if it tells apart more.
+            (Validated::Mismatched | Validated::Current, _) => {
                 let candidate = Some(Candidate { asked: false, ..candidate });
                 self.state = State::Inward { candidate, forward };
                 Command::Call(Inward::Unconditional)
             }
-            Validated::Replaced if self.demand.is_head && answer.status == StatusCode::OK => {
+            (Validated::Replaced, _) if self.demand.is_head && answer.status == StatusCode::OK => {
                 self.compared(request, &candidate, forward, answer, at)
             }
-            Validated::Replaced => match self.relayed(request, forward, answer, at) {
+            (Validated::Replaced, _) => match self.relayed(request, forward, answer, at) {
                 Command::Relay(relay) if supersedes(&relay, answer.status) => {
                     Command::Drop(Box::new(Command::Relay(relay)))
                 }
@@ -200,11 +232,11 @@ impl Transaction {
     }
 
     /// RFC 9111 §4: fresh, or to be validated first.
-    fn judged(&mut self, stored: StoredResponse, now: Moment) -> Command {
+    fn judged(&mut self, stored: Arc<StoredResponse>, now: Moment) -> Command {
         match self.setting.policy.reuse(self.demand, &stored.meta, now) {
             Reuse::Fresh { age, reason } => Command::Serve(Serving {
                 for_this_client: HeaderMap::new(),
-                outcome: CacheOutcome::hit().because(reason).left(stored.meta.lifetime, age),
+                outcome: fresh(&stored.meta, age, reason),
                 age: Some(age),
                 stored,
             }),
@@ -233,12 +265,16 @@ impl Transaction {
     }
 }
 
+fn fresh(stored: &EntryMeta, age: Duration, reason: Option<Reason>) -> CacheOutcome {
+    CacheOutcome::hit().because(reason).left(stored.lifetime, age)
+}
+
 /// The inner response or error as it came.
 fn passed(forward: Forward) -> Command {
     Command::Relay(Relay { outcome: CacheOutcome::forwarded(forward), filing: None })
 }
 
-fn served_stale(stored: StoredResponse, outcome: CacheOutcome, now: Moment) -> Command {
+fn served_stale(stored: Arc<StoredResponse>, outcome: CacheOutcome, now: Moment) -> Command {
     let age = stored.meta.age(now);
     let outcome = outcome.because(Some(Reason::StaleIfError)).left(stored.meta.lifetime, age);
     Command::Serve(Serving { stored, age: Some(age), outcome, for_this_client: HeaderMap::new() })

@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use crate::cache::body::CacheBody;
 use crate::cache::finish::Finish;
+use crate::cache::outcome::CacheOutcome;
 
 pin_project! {
     /// The future of [`Cache`](crate::cache::Cache). A hit from a store in this process is ready at once,
@@ -39,7 +40,7 @@ pin_project! {
         B: Body,
     {
         Ready { response: Option<Response<CacheBody<B>>> },
-        Direct { #[pin] inner: Oneshot<S, Request<ReqBody>>, finish: Finish },
+        Direct { #[pin] inner: Oneshot<S, Request<ReqBody>>, finish: Finish, outcome: CacheOutcome },
         Driven { driven: Driven<B, S::Error> },
     }
 }
@@ -53,8 +54,13 @@ where
         Self::of(State::Ready { response: Some(response) })
     }
 
-    pub(crate) fn direct(inner: S, request: Request<ReqBody>, finish: Finish) -> Self {
-        Self::of(State::Direct { inner: Oneshot::new(inner, request), finish })
+    pub(crate) fn direct(
+        inner: S,
+        request: Request<ReqBody>,
+        finish: Finish,
+        outcome: CacheOutcome,
+    ) -> Self {
+        Self::of(State::Direct { inner: Oneshot::new(inner, request), finish, outcome })
     }
 
     fn of(state: State<S, ReqBody, B>) -> Self {
@@ -85,8 +91,10 @@ where
                 Some(response) => Ok(response),
                 None => return Poll::Pending,
             },
-            StateProj::Direct { inner, finish } => ready!(inner.poll(cx))
-                .map(|response| finish.apply(response.map(CacheBody::passing))),
+            StateProj::Direct { inner, finish, outcome } => {
+                let passing = |body| CacheBody::passing(body, *outcome);
+                ready!(inner.poll(cx)).map(|response| finish.apply(response.map(passing)))
+            }
             StateProj::Driven { driven } => ready!(driven.as_mut().poll(cx)),
         };
         *this.is_done = true;

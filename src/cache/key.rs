@@ -1,7 +1,9 @@
 //! Keys: what makes two requests ask for the same thing (RFC 9111 §2).
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 
@@ -12,6 +14,9 @@ use crate::fields::vary::Selecting;
 /// Every part stands in it with its length, so that no two different requests have the same key. It
 /// holds targets and selecting values, which may be confidential: `Debug` shows its length only.
 ///
+/// A key of usual length needs no memory beside itself, and so is a large value: a store keeps a copy of
+/// its [bytes](Self::as_bytes), and looks up by them.
+///
 /// ```
 /// use tower_keep::store::CacheKey;
 ///
@@ -21,13 +26,22 @@ use crate::fields::vary::Selecting;
 /// }
 /// # let _ = file_name;
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CacheKey(Bytes);
+#[derive(Clone)]
+pub struct CacheKey(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Short { length: u8, bytes: [u8; SHORT_BYTES_MAX] },
+    Long(Vec<u8>),
+}
 
 impl CacheKey {
     /// The bytes, for stores that keep entries elsewhere.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Repr::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Repr::Long(bytes) => bytes,
+        }
     }
 
     /// The key of the variant with these selecting values in this generation of the index under `self`.
@@ -37,22 +51,91 @@ impl CacheKey {
 
     #[cfg(test)]
     pub(crate) fn for_test(bytes: &[u8]) -> Self {
-        Self(Bytes::copy_from_slice(bytes))
+        let mut key = Self::empty();
+        key.extend(bytes);
+        key
     }
 
     fn below(&self, kind: u8, generation: Generation, part: &[u8]) -> Self {
-        let mut out = Vec::with_capacity(1 + 8 + self.0.len() + 16 + part.len());
-        out.push(kind);
-        push(&mut out, &self.0);
-        out.extend_from_slice(&generation.0);
-        out.extend_from_slice(part);
-        Self(out.into())
+        let mut key = Self::empty();
+        key.extend(&[kind]);
+        key.push(self.as_bytes());
+        key.extend(&generation.0);
+        key.extend(part);
+        key
+    }
+
+    fn empty() -> Self {
+        Self(Repr::Short { length: 0, bytes: [0; SHORT_BYTES_MAX] })
+    }
+
+    fn extend(&mut self, more: &[u8]) {
+        match &mut self.0 {
+            Repr::Short { length, bytes } => {
+                let end = usize::from(*length) + more.len();
+                match (bytes.get_mut(usize::from(*length)..end), u8::try_from(end)) {
+                    (Some(room), Ok(end)) => {
+                        room.copy_from_slice(more);
+                        *length = end;
+                    }
+                    _ => {
+                        let mut long = Vec::with_capacity(end + LONG_BYTES_MORE);
+                        long.extend_from_slice(self.as_bytes());
+                        long.extend_from_slice(more);
+                        self.0 = Repr::Long(long);
+                    }
+                }
+            }
+            Repr::Long(bytes) => bytes.extend_from_slice(more),
+        }
+    }
+
+    /// Appends a part with its length, so that no two lists of parts read alike.
+    fn push(&mut self, part: &[u8]) {
+        self.count(part.len());
+        self.extend(part);
+    }
+
+    /// A number in as few bytes as it needs, seven bits in each, the last one below 128: none is the
+    /// beginning of another.
+    fn count(&mut self, mut count: usize) {
+        while count > 0x7f {
+            self.extend(&[count as u8 | 0x80]);
+            count >>= 7;
+        }
+        self.extend(&[count as u8]);
+    }
+}
+
+impl PartialEq for CacheKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for CacheKey {}
+
+impl PartialOrd for CacheKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for CacheKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for CacheKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
     }
 }
 
 impl fmt::Debug for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CacheKey({} bytes)", self.0.len())
+        write!(f, "CacheKey({} bytes)", self.as_bytes().len())
     }
 }
 
@@ -64,39 +147,46 @@ pub(crate) struct Generation(pub(crate) [u8; 16]);
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     resource: CacheKey,
+    origin_to: usize,
     target_at: usize,
     division: Option<Bytes>,
 }
 
-/// What every target of one origin shares in its key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Origin<'a> {
-    pub(crate) scope: &'a str,
-    pub(crate) scheme: &'a str,
-    pub(crate) authority: &'a str,
+/// What all keys of one layer begin with: its scope and scheme.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyStart(Box<[u8]>);
+
+impl KeyStart {
+    pub(crate) fn new(scope: &str, scheme: &str) -> Self {
+        let mut key = CacheKey::empty();
+        key.extend(&[RESOURCE, GET]);
+        key.push(scope.as_bytes());
+        key.push(scheme.as_bytes());
+        Self(key.as_bytes().into())
+    }
 }
 
 impl Place {
     /// The place of a target, divided by what is given last, if anything.
     pub(crate) fn new(
-        origin: Origin<'_>,
+        start: &KeyStart,
+        authority: &[u8],
         parts: &[Cow<'_, [u8]>],
         target: &str,
         division: Option<Bytes>,
     ) -> Self {
-        let Origin { scope, scheme, authority } = origin;
-        let mut key = Vec::with_capacity(64 + scope.len() + authority.len() + target.len());
-        key.extend_from_slice(&[RESOURCE, GET]);
-        for part in [scope, scheme, authority] {
-            push(&mut key, part.as_bytes());
-        }
-        push_count(&mut key, parts.len());
+        let mut place = Self { resource: CacheKey::empty(), origin_to: 0, target_at: 0, division };
+        let key = &mut place.resource;
+        key.extend(&start.0);
+        key.push(authority);
+        place.origin_to = key.as_bytes().len();
+        key.count(parts.len());
         for part in parts {
-            push(&mut key, part);
+            key.push(part);
         }
-        let target_at = key.len();
-        key.extend_from_slice(target.as_bytes());
-        Self { resource: CacheKey(key.into()), target_at, division }
+        place.target_at = key.as_bytes().len();
+        key.extend(target.as_bytes());
+        place
     }
 
     /// The resource's own key: its one response, or its index.
@@ -104,13 +194,27 @@ impl Place {
         &self.resource
     }
 
+    /// Scope, scheme and authority, as they begin every key of the origin.
+    pub(crate) fn origin(&self) -> &[u8] {
+        self.resource.as_bytes().get(..self.origin_to).unwrap_or_default()
+    }
+
+    /// The origin, and what else the key holds before the target.
+    pub(crate) fn before_target(&self) -> &[u8] {
+        self.resource.as_bytes().get(..self.target_at).unwrap_or_default()
+    }
+
+    /// The target as it stands in the key.
+    pub(crate) fn target(&self) -> &[u8] {
+        self.resource.as_bytes().get(self.target_at..).unwrap_or_default()
+    }
+
     /// The key of the generation that the divisions of the resource hang on.
     pub(crate) fn root(&self) -> CacheKey {
-        let mut bytes = self.resource.0.to_vec();
-        if let Some(kind) = bytes.first_mut() {
-            *kind = ROOT;
-        }
-        CacheKey(bytes.into())
+        let mut key = CacheKey::empty();
+        key.extend(&[ROOT]);
+        key.extend(self.resource.as_bytes().get(1..).unwrap_or_default());
+        key
     }
 
     /// The key of this request's division under the given root, where it has one.
@@ -125,9 +229,10 @@ impl Place {
 
     /// The place of another target of the same origin.
     pub(crate) fn sibling(&self, target: &str) -> Self {
-        let mut bytes = self.resource.0.get(..self.target_at).unwrap_or_default().to_vec();
-        bytes.extend_from_slice(target.as_bytes());
-        Self { resource: CacheKey(bytes.into()), target_at: self.target_at, division: None }
+        let mut resource = CacheKey::empty();
+        resource.extend(self.before_target());
+        resource.extend(target.as_bytes());
+        Self { resource, division: None, ..*self }
     }
 }
 
@@ -147,3 +252,7 @@ const DIVISION: u8 = 2;
 const VARIANT: u8 = 3;
 /// The method class of GET and HEAD, the one that is stored.
 const GET: u8 = 0;
+/// Room for a host of 24 letters and a target of 80, with what else a key holds.
+const SHORT_BYTES_MAX: usize = 118;
+/// What else is likely to come, once a key is long.
+const LONG_BYTES_MORE: usize = 64;

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap};
 use http::uri::{Authority, Scheme};
 
-use crate::cache::key::{Origin, Place, push, push_count};
+use crate::cache::key::{KeyStart, Place, push, push_count};
 use crate::cache::steering::SteeringField;
+use crate::fields::survey::{Seen, Sole, Survey};
 use crate::head::RequestHead;
 
 /// What the key of a request is made of; the start of every key function.
@@ -125,58 +126,88 @@ impl<'a> KeyParts<'a> {
     ///
     /// `scheme` is the layer's: the one that a request names is the client's choice, and a write by another
     /// client may name none. So it divides, as steering fields do.
-    pub(crate) fn place(&self, scope: &str, scheme: &Scheme, division: &[&[u8]]) -> Option<Place> {
-        let authority = self.authority(scheme)?;
-        let origin = Origin { scope, scheme: scheme.as_str(), authority: &authority };
-        let division = self.division(scheme, division);
-        Some(Place::new(origin, &self.parts, &self.target, division))
+    ///
+    /// `survey` is of the request that the key function was given.
+    pub(crate) fn place(
+        &self,
+        start: &KeyStart,
+        scheme: &Scheme,
+        division: &[&[u8]],
+        survey: &Survey<'a>,
+    ) -> Option<Place> {
+        let authority = self.authority(scheme, survey)?;
+        let division = self.division(scheme, division, survey);
+        Some(Place::new(start, &authority, &self.parts, &self.target, division))
+    }
+
+    /// What the fields are that the parts are taken from: the request's, unless the key function has put
+    /// others in their place.
+    pub(crate) fn survey(&self, request: RequestHead<'_>, survey: &Survey<'a>) -> Survey<'a> {
+        match std::ptr::eq(self.head.headers, request.headers) {
+            true => *survey,
+            false => Survey::of(self.head.headers),
+        }
     }
 
     /// Every place that a write may be about: one, unless the authority is not certain.
-    pub(crate) fn written(&self, scope: &str, scheme: &Scheme) -> Vec<Place> {
-        let authorities = match self.authority(scheme) {
-            Some(authority) => vec![authority],
-            None => self.candidates(scheme),
+    pub(crate) fn written(
+        &self,
+        start: &KeyStart,
+        scheme: &Scheme,
+        survey: &Survey<'a>,
+    ) -> Vec<Place> {
+        let place = |authority: Cow<'_, [u8]>| {
+            Place::new(start, &authority, &self.parts, &self.target, None)
         };
-        let place = |authority: &String| {
-            let origin = Origin { scope, scheme: scheme.as_str(), authority };
-            Place::new(origin, &self.parts, &self.target, None)
-        };
-        authorities.iter().map(place).collect()
+        match self.authority(scheme, survey) {
+            Some(authority) => vec![place(authority)],
+            None => self.candidates(scheme).into_iter().map(place).collect(),
+        }
     }
 
     /// The host without its port, as it stands in the key; for a list of hosts that may be stored.
-    pub(crate) fn host(&self, scheme: &Scheme) -> Option<String> {
-        Some(self.authority(scheme)?.parse::<Authority>().ok()?.host().to_owned())
+    pub(crate) fn host(&self, scheme: &Scheme, survey: &Survey<'a>) -> Option<String> {
+        let authority = self.authority(scheme, survey)?;
+        Some(Authority::try_from(&*authority).ok()?.host().to_owned())
     }
 
     /// Where the target lies: scheme, authority (empty where it is not certain) and the target as it
     /// arrived.
-    pub(crate) fn base(&self, scheme: &Scheme) -> (String, String, String) {
-        let authority = self.authority(scheme).unwrap_or_default();
+    pub(crate) fn base(&self, scheme: &Scheme, survey: &Survey<'a>) -> (String, String, String) {
+        let authority = self.authority(scheme, survey).unwrap_or_default();
+        let authority = String::from_utf8_lossy(&authority).into_owned();
         (self.named_scheme(scheme).to_owned(), authority, self.target.clone().into_owned())
     }
 
     /// The scheme that the request names, if it names one.
     fn named_scheme<'b>(&'b self, default: &'b Scheme) -> &'b str {
+        let own = || self.head.uri.scheme().unwrap_or(default).as_str();
+        if !self.trusts(SteeringField::XForwardedProto) {
+            return own();
+        }
         match self.head.headers.get("x-forwarded-proto").map(|value| value.as_bytes()) {
-            Some(b"https") if self.trusts(SteeringField::XForwardedProto) => "https",
-            Some(b"http") if self.trusts(SteeringField::XForwardedProto) => "http",
-            _ => self.head.uri.scheme().unwrap_or(default).as_str(),
+            Some(b"https") => "https",
+            Some(b"http") => "http",
+            _ => own(),
         }
     }
 
     /// RFC 9110 §7.2: `:authority` or the Host field; where both are there they agree. Lower case, and
     /// without the port that the scheme implies (RFC 9110 §4.2.3).
-    fn authority(&self, scheme: &Scheme) -> Option<String> {
-        let canonical = |text: &str| canonical_authority(text, self.named_scheme(scheme));
+    fn authority(&self, scheme: &Scheme, survey: &Survey<'a>) -> Option<Cow<'a, [u8]>> {
+        let canonical = |text: &'a [u8]| canonical_authority(text, self.named_scheme(scheme));
         if self.trusts(SteeringField::XForwardedHost)
             && let Some(host) = sole(self.head.headers, "x-forwarded-host").ok()?
         {
-            return canonical(host);
+            return canonical(host.as_bytes());
         }
-        let host = sole(self.head.headers, header::HOST).ok()?.map(canonical);
-        let authority = self.head.uri.authority().map(|authority| canonical(authority.as_str()));
+        let host = match survey.host() {
+            Sole::Absent => None,
+            Sole::One(host) => Some(canonical(host.as_bytes())),
+            Sole::Repeated => return None,
+        };
+        let authority =
+            self.head.uri.authority().map(|authority| canonical(authority.as_str().as_bytes()));
         match (authority, host) {
             (Some(authority), None) => authority,
             (None, Some(host)) => host,
@@ -188,12 +219,12 @@ impl<'a> KeyParts<'a> {
     }
 
     /// All that the authority may be, where it is not certain.
-    fn candidates(&self, scheme: &Scheme) -> Vec<String> {
-        let named = self.head.uri.authority().map(|authority| authority.as_str());
+    fn candidates(&self, scheme: &Scheme) -> Vec<Cow<'a, [u8]>> {
+        let named = self.head.uri.authority().map(|authority| authority.as_str().as_bytes());
         let hosts = self.head.headers.get_all(header::HOST).iter();
         let forwarded = self.head.headers.get_all("x-forwarded-host").iter();
         let trusted = forwarded.filter(|_| self.trusts(SteeringField::XForwardedHost));
-        let lines = hosts.chain(trusted).filter_map(|line| line.to_str().ok());
+        let lines = hosts.chain(trusted).map(|line| line.as_bytes());
         let all = named.into_iter().chain(lines).take(CANDIDATES_MAX);
         all.filter_map(|text| canonical_authority(text, self.named_scheme(scheme))).collect()
     }
@@ -201,14 +232,17 @@ impl<'a> KeyParts<'a> {
     /// What divides the resource: partition and class from the layer, then another scheme than the
     /// layer's, then the steering fields. `None` for the plain case. Kept below the resource's
     /// own key, so that a write drops every division.
-    fn division(&self, scheme: &Scheme, division: &[&[u8]]) -> Option<Bytes> {
+    fn division(&self, scheme: &Scheme, division: &[&[u8]], survey: &Survey<'a>) -> Option<Bytes> {
+        let named = self.named_scheme(scheme);
+        let other_scheme = if named == scheme.as_str() { "" } else { named };
+        if division.is_empty() && other_scheme.is_empty() && !survey.has(Seen::Steering) {
+            return None;
+        }
         let mut out = Vec::new();
         push_count(&mut out, division.len());
         for part in division {
             push(&mut out, part);
         }
-        let named = self.named_scheme(scheme);
-        let other_scheme = if named == scheme.as_str() { "" } else { named };
         push(&mut out, other_scheme.as_bytes());
         let plain = out.len();
         for (field, value) in SteeringField::of(self.head.headers) {
@@ -243,7 +277,12 @@ fn sole(headers: &HeaderMap, name: impl header::AsHeaderName) -> Result<Option<&
 
 struct Ambiguous;
 
-fn canonical_authority(text: &str, scheme: &str) -> Option<String> {
+fn canonical_authority<'a>(text: &'a [u8], scheme: &str) -> Option<Cow<'a, [u8]>> {
+    // Most hosts are in this form already.
+    if !text.is_empty() && text.iter().all(|byte| PLAIN.get(usize::from(*byte)) == Some(&true)) {
+        return Some(Cow::Borrowed(text));
+    }
+    let text = str::from_utf8(text).ok()?;
     let authority: Authority = text.parse().ok()?;
     // RFC 9110 §4.2.4: userinfo in an http URI is an error, and a way to mislead.
     if authority.host().is_empty() || text.contains('@') {
@@ -263,7 +302,21 @@ fn canonical_authority(text: &str, scheme: &str) -> Option<String> {
             out.push_str(&format!(":{port}"));
         }
     }
-    Some(out)
+    Some(out.into_bytes().into())
+}
+
+/// The bytes of a host that is in its canonical form: lower case, and no port.
+static PLAIN: [bool; 256] = plain();
+
+#[allow(clippy::indexing_slicing, reason = "carried out when the crate is compiled")]
+const fn plain() -> [bool; 256] {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < plain.len() {
+        plain[byte] = matches!(byte as u8, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        byte += 1;
+    }
+    plain
 }
 
 /// Of the authorities that a write may name, so many are looked at.

@@ -50,8 +50,16 @@ pub(crate) struct Config {
     pub(crate) policy: Arc<CachePolicy>,
     pub(crate) status_name: Option<CacheName>,
     pub(crate) status_key: bool,
+    pub(crate) outcome_in_extensions: bool,
     pub(crate) body_bytes_max: u64,
     pub(crate) store_deadline: Duration,
+}
+
+impl Config {
+    /// Whether an answer needs nothing that a usual one does not.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.status_key && !self.outcome_in_extensions
+    }
 }
 
 impl<St: Store> CacheLayer<St> {
@@ -90,6 +98,7 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
             policy: Arc::new(CachePolicy::shared()),
             status_name: Some(CacheName::new("tower-keep")),
             status_key: false,
+            outcome_in_extensions: false,
             body_bytes_max: 1 << 20,
             store_deadline: Duration::from_millis(50),
         };
@@ -132,7 +141,7 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self,
         key: impl for<'a> Fn(RequestHead<'a>) -> KeyParts<'a> + Send + Sync + 'static,
     ) -> Self {
-        self.tell(|telling| telling.key = Arc::new(key))
+        self.tell(|telling| telling.key = Some(Arc::new(key)))
     }
 
     /// Keeps what this clone stores apart from that of other scopes. By default the scope is empty, and one
@@ -279,6 +288,27 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self.set(|config| config.status_key = true)
     }
 
+    /// Puts a [`CacheOutcome`](crate::cache::CacheOutcome) into the extensions of every response, for
+    /// services further out that do not see the [`CacheBody`](crate::cache::CacheBody) which has it too:
+    /// axum's `Router` puts every body into a box. It costs a hit three allocations.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::{CacheLayer, CacheOutcome, Reason}, store::MemoryStore};
+    /// # let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).outcome_in_extensions();
+    /// let request = Request::get("http://shop.example/a?b").body(String::new()).unwrap();
+    /// let response = cache.layer(silent).oneshot(request).await.unwrap();
+    /// let outcome = response.extensions().get::<CacheOutcome>().unwrap();
+    /// assert_eq!(outcome.reason(), Some(Reason::NoFreshness));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn outcome_in_extensions(self) -> Self {
+        self.set(|config| config.outcome_in_extensions = true)
+    }
+
     /// How many bytes the body of a stored response may have. By default a megabyte (2^20), and never more
     /// than the store keeps. A longer one passes through.
     ///
@@ -326,7 +356,11 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     }
 
     fn tell(self, change: impl FnOnce(&mut Telling)) -> Self {
-        self.set(|config| change(Arc::make_mut(&mut config.telling)))
+        self.set(|config| {
+            let telling = Arc::make_mut(&mut config.telling);
+            change(telling);
+            telling.settled();
+        })
     }
 
     fn whose(self, class: Class) -> Self {
@@ -350,6 +384,7 @@ impl<S, St: Store, C: Clock> Layer<S> for CacheLayer<St, C> {
     type Service = Cache<S, St, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        self.core.layered();
         Cache::new(inner, self.core.clone(), self.config.clone())
     }
 }

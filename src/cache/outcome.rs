@@ -7,15 +7,18 @@ use http::{HeaderValue, StatusCode};
 use crate::fields::cache_status::{CacheName, Member};
 use crate::rules::reason::Reason;
 
-/// What the cache did with a request: in the extensions of every response that it returns.
+/// What the cache did with a request: the body of every response that it returns can tell, and where
+/// [`CacheLayer::outcome_in_extensions`](crate::cache::CacheLayer::outcome_in_extensions) asks for it, the
+/// extensions too.
 ///
 /// ```
-/// use tower_keep::cache::CacheOutcome;
+/// use http::Response;
+/// use tower_keep::cache::CacheBody;
 ///
-/// fn was_free<B>(response: &http::Response<B>) -> bool {
-///     response.extensions().get::<CacheOutcome>().is_some_and(CacheOutcome::is_hit)
+/// fn was_free<B: http_body::Body>(response: &Response<CacheBody<B>>) -> bool {
+///     response.body().outcome().is_hit()
 /// }
-/// # assert!(!was_free(&http::Response::new(())));
+/// # let _ = was_free::<String>;
 /// ```
 ///
 /// And for a request that went inwards:
@@ -23,7 +26,7 @@ use crate::rules::reason::Reason;
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
-/// # use tower_keep::{cache::{CacheLayer, CacheOutcome, Forward}, store::MemoryStore};
+/// # use tower_keep::{cache::{CacheLayer, Forward}, store::MemoryStore};
 /// # let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20));
 /// let minute = service_fn(async |_: Request<String>| {
 ///     let response = Response::builder().header("cache-control", "max-age=60");
@@ -31,7 +34,7 @@ use crate::rules::reason::Reason;
 /// });
 /// let request = Request::get("http://shop.example/").body(String::new()).unwrap();
 /// let response = cache.layer(minute).oneshot(request).await.unwrap();
-/// let outcome = response.extensions().get::<CacheOutcome>().unwrap();
+/// let outcome = response.body().outcome();
 /// assert_eq!(outcome.forward(), Some(Forward::UriMiss));
 /// assert_eq!(outcome.freshness_left_secs(), Some(60));
 /// assert!(outcome.is_stored() && outcome.reason().is_none());

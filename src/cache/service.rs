@@ -8,24 +8,25 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::cache::answer::served;
+use crate::cache::answer::{hit, served};
 use crate::cache::body::CacheBody;
 use crate::cache::core::Core;
 use crate::cache::driver::Driver;
 use crate::cache::finish::Finish;
-use crate::cache::flow::{Command, Transaction};
+use crate::cache::flow::{Command, Transaction, at_a_glance};
 use crate::cache::future::ResponseFuture;
-use crate::cache::hint::PolicyHint;
 use crate::cache::key::Place;
 use crate::cache::layer::Config;
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::written::Written;
 use crate::clock::Clock;
 use crate::error::BoxError;
+use crate::fields::survey::Survey;
 use crate::head::RequestHead;
 use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, Eligibility};
 use crate::store::{Answer, Store};
+use crate::time::Moment;
 
 /// A service behind a cache; made by [`CacheLayer`](crate::cache::CacheLayer).
 ///
@@ -86,66 +87,97 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let finish = Finish::new(&self.config, RequestHead::from(&request));
-        let passed = request.extensions().get::<Passed>();
-        if passed.is_some_and(|passed| passed.0.contains(&self.core.id)) {
-            // One look-up for each core, by its outermost clone.
-            let outcome =
-                CacheOutcome::forwarded(Forward::Bypass).because(Some(Reason::NestedCache));
-            let finish = finish.nested(outcome, self.hint());
-            return ResponseFuture::direct(self.inner.clone(), request, finish);
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (core, config) = (&*self.core, &*self.config);
+        if core.may_nest() && Passed::has(&request, core.id) {
+            return self.nested(request);
         }
+        let head = RequestHead::from(&request);
+        let survey = Survey::of(head.headers);
         let has_content =
             !request.body().is_end_stream() && request.body().size_hint().exact() != Some(0);
-        let eligibility = self.config.policy.eligible(RequestHead::from(&request), has_content);
-        let bypassed = |reason| {
-            let forward = if reason == Reason::Method { Forward::Method } else { Forward::Bypass };
-            finish.clone().with(CacheOutcome::forwarded(forward).because(Some(reason)))
-        };
-        let demand = match eligibility {
+        let demand = match config.policy.eligible(head, &survey, has_content) {
             Eligibility::Lookup(demand) => demand,
-            Eligibility::Write(demand) => {
-                self.core.stats.bypassed();
-                Passed::mark(&mut request, self.core.id);
-                let head = RequestHead::from(&request);
-                let written = Written::new(&self.core, &self.config, demand, head, finish);
-                return ResponseFuture::driven(written.drive(self.inner.clone(), request));
-            }
-            Eligibility::Bypass(reason) => {
-                self.core.stats.bypassed();
-                return ResponseFuture::direct(self.inner.clone(), request, bypassed(reason));
-            }
+            Eligibility::Write(demand) => return self.write(request, demand),
+            Eligibility::Bypass(reason) => return self.bypass(request, reason),
         };
-        let Config { telling, policy, .. } = &*self.config;
-        let head = RequestHead::from(&request);
-        let place = match telling.place(head, policy.class, &self.core.secret) {
+        let place = match config.telling.place(head, &survey, config.policy.class, &core.secret) {
             Ok(place) => place,
-            Err(reason) => {
-                self.core.stats.bypassed();
-                return ResponseFuture::direct(self.inner.clone(), request, bypassed(reason));
-            }
+            Err(reason) => return self.bypass(request, reason),
         };
-        let transaction = Transaction::new(self.core.setting(&self.config), place.clone(), demand);
-        self.look_up(transaction, place, demand, request, finish)
+        let now = core.clock.now();
+        let first = match place.is_divided() {
+            false => core.store.get_now(place.resource()),
+            true => core.store.get_now(&place.root()),
+        };
+        if let Answer::Found(entry) = &first
+            && config.is_plain()
+            && let Some(glanced) = at_a_glance(&config.policy, &demand, head.headers, entry, now)
+        {
+            return ResponseFuture::ready(hit(core, config, glanced));
+        }
+        self.look_up(place, demand, request, first, now)
     }
 }
 
 impl<S, St: Store, C: Clock> Cache<S, St, C> {
-    /// What this clone tells the one that looks up in its place.
-    fn hint(&self) -> PolicyHint {
-        let Config { telling, policy, .. } = &*self.config;
-        PolicyHint { core: self.core.id, telling: telling.clone(), policy: policy.clone() }
+    /// One look-up for each core, by its outermost clone.
+    fn nested<ReqBody, B>(&self, request: Request<ReqBody>) -> ResponseFuture<S, ReqBody, B>
+    where
+        S: Service<Request<ReqBody>, Response = Response<B>> + Clone,
+        B: Body,
+    {
+        let finish = Finish::nested(&self.config, self.core.id);
+        let outcome = CacheOutcome::forwarded(Forward::Bypass).because(Some(Reason::NestedCache));
+        ResponseFuture::direct(self.inner.clone(), request, finish, outcome)
     }
 
-    /// Asks the store as long as it answers at once; the rest is the driver's.
+    fn bypass<ReqBody, B>(
+        &self,
+        request: Request<ReqBody>,
+        reason: Reason,
+    ) -> ResponseFuture<S, ReqBody, B>
+    where
+        S: Service<Request<ReqBody>, Response = Response<B>> + Clone,
+        B: Body,
+    {
+        self.core.stats.bypassed();
+        let finish = Finish::new(&self.config, RequestHead::from(&request));
+        let forward = if reason == Reason::Method { Forward::Method } else { Forward::Bypass };
+        let outcome = CacheOutcome::forwarded(forward).because(Some(reason));
+        ResponseFuture::direct(self.inner.clone(), request, finish, outcome)
+    }
+
+    fn write<ReqBody, B>(
+        &self,
+        mut request: Request<ReqBody>,
+        demand: Demand,
+    ) -> ResponseFuture<S, ReqBody, B>
+    where
+        S: Service<Request<ReqBody>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send,
+        ReqBody: Body + Send + 'static,
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.core.stats.bypassed();
+        let head = RequestHead::from(&request);
+        let finish = Finish::new(&self.config, head);
+        let written = Written::new(&self.core, &self.config, demand, head, finish);
+        Passed::mark(&mut request, &self.core);
+        ResponseFuture::driven(written.drive(self.inner.clone(), request))
+    }
+
+    /// Asks the store as long as it answers at once, beginning with what it said `first`; the rest is a
+    /// driver's.
     fn look_up<ReqBody, B>(
         &self,
-        mut transaction: Transaction,
         place: Place,
         demand: Demand,
         mut request: Request<ReqBody>,
-        finish: Finish,
+        first: Answer,
+        now: Moment,
     ) -> ResponseFuture<S, ReqBody, B>
     where
         S: Service<Request<ReqBody>, Response = Response<B>> + Clone + Send + 'static,
@@ -155,42 +187,29 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let now = self.core.clock.now();
+        let finish = Finish::new(&self.config, RequestHead::from(&request));
+        let setting = self.core.setting(&self.config);
+        let mut transaction = Transaction::new(setting, place.clone(), demand);
         let mut command = transaction.start();
-        loop {
-            command = match command {
-                Command::Get(key) => match self.core.store.get_now(&key) {
-                    Answer::Found(entry) => transaction.found(request.headers(), Some(entry), now),
-                    Answer::Absent => transaction.found(request.headers(), None, now),
-                    Answer::Later => {
-                        command = Command::Get(key);
-                        break;
-                    }
-                },
-                Command::Serve(serving) => {
-                    return ResponseFuture::ready(served(
-                        &self.core,
-                        serving,
-                        request.headers(),
-                        &demand,
-                        &finish,
-                    ));
-                }
-                other => {
-                    command = other;
+        let mut first = Some(first);
+        while let Command::Get(key) = command {
+            let answer = first.take().unwrap_or_else(|| self.core.store.get_now(&key));
+            command = match answer {
+                Answer::Found(entry) => transaction.found(request.headers(), Some(entry), now),
+                Answer::Absent => transaction.found(request.headers(), None, now),
+                Answer::Later => {
+                    command = Command::Get(key);
                     break;
                 }
-            }
+            };
         }
-        Passed::mark(&mut request, self.core.id);
-        let driver = Driver {
-            core: self.core.clone(),
-            config: self.config.clone(),
-            place,
-            demand,
-            transaction,
-            finish,
-        };
+        if let Command::Serve(serving) = command {
+            let response = served(&self.core, serving, request.headers(), &demand, &finish);
+            return ResponseFuture::ready(response);
+        }
+        Passed::mark(&mut request, &self.core);
+        let (core, config) = (self.core.clone(), self.config.clone());
+        let driver = Driver { core, config, place, demand, transaction, finish };
         ResponseFuture::driven(driver.drive(self.inner.clone(), request, command))
     }
 }
@@ -201,9 +220,16 @@ struct Passed(Arc<[u64]>);
 
 impl Passed {
     /// Notes that a core has seen a request which may go further in.
-    fn mark<ReqBody>(request: &mut Request<ReqBody>, core: u64) {
+    fn mark<ReqBody, St, C>(request: &mut Request<ReqBody>, core: &Core<St, C>) {
+        if !core.may_nest() {
+            return;
+        }
         let further_out = request.extensions().get::<Self>().map_or(&[][..], |passed| &passed.0);
-        let cores = further_out.iter().copied().chain([core]).collect();
+        let cores = further_out.iter().copied().chain([core.id]).collect();
         request.extensions_mut().insert(Self(cores));
+    }
+
+    fn has<ReqBody>(request: &Request<ReqBody>, core: u64) -> bool {
+        request.extensions().get::<Self>().is_some_and(|passed| passed.0.contains(&core))
     }
 }

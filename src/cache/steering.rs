@@ -107,3 +107,39 @@ fn steers(line: &[u8]) -> bool {
         |name: &[u8]| line.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name));
     has(b"host") || has(b"proto")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::survey::{Seen, Survey};
+
+    #[test]
+    fn a_survey_sees_every_steering_field() {
+        for name in [
+            "forwarded",
+            "front-end-https",
+            "x-envoy-original-path",
+            "x-forwarded-host",
+            "x-forwarded-path",
+            "x-forwarded-port",
+            "x-forwarded-prefix",
+            "x-forwarded-proto",
+            "x-forwarded-scheme",
+            "x-forwarded-server",
+            "x-forwarded-ssl",
+            "x-forwarded-uri",
+            "x-host",
+            "x-http-host-override",
+            "x-original-host",
+            "x-original-uri",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-url-scheme",
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("host=x"));
+            assert_eq!(SteeringField::of(&headers).len(), 1, "{name}");
+            assert!(Survey::of(&headers).has(Seen::Steering), "{name}");
+        }
+    }
+}

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use http::uri::Scheme;
 
-use crate::cache::key::Place;
+use crate::cache::key::{KeyStart, Place};
 use crate::cache::key_parts::KeyParts;
 use crate::cache::partition::Partition;
 use crate::digest::Secret;
+use crate::fields::survey::Survey;
 use crate::head::RequestHead;
 use crate::rules::policy::Class;
 use crate::rules::reason::Reason;
@@ -17,8 +18,11 @@ type KeyFn = dyn for<'a> Fn(RequestHead<'a>) -> KeyParts<'a> + Send + Sync;
 
 #[derive(Clone)]
 pub(crate) struct Telling {
-    pub(crate) key: Arc<KeyFn>,
+    /// What the user has set in place of the request's own parts.
+    pub(crate) key: Option<Arc<KeyFn>>,
     pub(crate) scope: Arc<str>,
+    /// Of scope and scheme: see [`Telling::settled`].
+    start: KeyStart,
     pub(crate) scheme: Scheme,
     pub(crate) hosts: Option<Arc<[String]>>,
     pub(crate) partition: Option<Partition>,
@@ -28,24 +32,32 @@ impl Telling {
     /// By the request's own authority and target, and by nothing else.
     pub(crate) fn new() -> Self {
         Self {
-            key: Arc::new(|head: RequestHead<'_>| KeyParts::from(head)),
+            key: None,
             scope: "".into(),
+            start: KeyStart::new("", Scheme::HTTP.as_str()),
             scheme: Scheme::HTTP,
             hosts: None,
             partition: None,
         }
     }
 
+    /// To be called when something was changed.
+    pub(crate) fn settled(&mut self) {
+        self.start = KeyStart::new(&self.scope, self.scheme.as_str());
+    }
+
     /// Where the request's resource lies in the store, or why it has no place there.
     pub(crate) fn place(
         &self,
         request: RequestHead<'_>,
+        survey: &Survey<'_>,
         class: Class,
         secret: &Secret,
     ) -> Result<Place, Reason> {
-        let parts = (self.key)(request);
+        let parts = self.parts(request);
+        let survey = parts.survey(request, survey);
         if let Some(hosts) = &self.hosts {
-            let host = parts.host(&self.scheme).ok_or(Reason::Authority)?;
+            let host = parts.host(&self.scheme, &survey).ok_or(Reason::Authority)?;
             if !hosts.contains(&host) {
                 return Err(Reason::Host);
             }
@@ -57,17 +69,30 @@ impl Telling {
             None if class == Class::Private => return Err(Reason::NoPartition),
             None => &[],
         };
-        parts.place(&self.scope, &self.scheme, division).ok_or(Reason::Authority)
+        parts.place(&self.start, &self.scheme, division, &survey).ok_or(Reason::Authority)
+    }
+
+    fn parts<'a>(&self, request: RequestHead<'a>) -> KeyParts<'a> {
+        match &self.key {
+            None => KeyParts::from(request),
+            Some(key) => key(request),
+        }
     }
 
     /// Every place that a write may be about, whoever sends it.
     pub(crate) fn written(&self, request: RequestHead<'_>) -> Vec<Place> {
-        (self.key)(request).written(&self.scope, &self.scheme)
+        let parts = self.parts(request);
+        parts.written(
+            &self.start,
+            &self.scheme,
+            &parts.survey(request, &Survey::of(request.headers)),
+        )
     }
 
     /// Scheme, authority (empty where it is not certain) and target of the request.
     pub(crate) fn base(&self, request: RequestHead<'_>) -> (String, String, String) {
-        (self.key)(request).base(&self.scheme)
+        let parts = self.parts(request);
+        parts.base(&self.scheme, &parts.survey(request, &Survey::of(request.headers)))
     }
 
     /// Whether two layers tell the same requests apart.
@@ -77,8 +102,13 @@ impl Telling {
             (Some(one), Some(other)) => one.is(other),
             _ => false,
         };
+        let same_key = match (&self.key, &other.key) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
         same_partition
-            && Arc::ptr_eq(&self.key, &other.key)
+            && same_key
             && self.scope == other.scope
             && self.scheme == other.scheme
             && self.hosts == other.hosts

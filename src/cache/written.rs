@@ -121,7 +121,7 @@ impl<St: Store, C: Clock> Written<St, C> {
         response: Response<B>,
         outcome: CacheOutcome,
     ) -> Response<CacheBody<B>> {
-        self.finish.clone().with(outcome).apply(response.map(CacheBody::passing))
+        self.finish.apply(response.map(|body| CacheBody::passing(body, outcome)))
     }
 
     fn base(&self) -> (&str, &str, &str) {

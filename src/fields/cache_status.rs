@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
@@ -9,14 +10,23 @@ use super::list;
 
 /// A cache's name, as it stands at the head of its member.
 #[derive(Clone, Debug)]
-pub(crate) struct CacheName(Arc<str>);
+pub(crate) struct CacheName {
+    written: Arc<str>,
+    id: u64,
+}
 
 impl CacheName {
     /// RFC 9211 §2: a Token where the name is one, else a String.
     pub(crate) fn new(name: &str) -> Self {
         let mut written = String::new();
         push_word(&mut written, name);
-        Self(written.into())
+        static IDS: AtomicU64 = AtomicU64::new(1);
+        Self { written: written.into(), id: IDS.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Not zero, and not that of any other name but clones of this one.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 }
 
@@ -26,8 +36,8 @@ pub(crate) struct Member(String);
 
 impl Member {
     pub(crate) fn new(name: &CacheName) -> Self {
-        let mut written = String::with_capacity(MEMBER_BYTES_USUAL.max(name.0.len()));
-        written.push_str(&name.0);
+        let mut written = String::with_capacity(MEMBER_BYTES_USUAL.max(name.written.len()));
+        written.push_str(&name.written);
         Self(written)
     }
 

@@ -9,7 +9,9 @@ mod calendar;
 pub(crate) mod date;
 pub(crate) mod etag;
 pub(crate) mod list;
+pub(crate) mod number;
 pub(crate) mod range;
+pub(crate) mod survey;
 pub(crate) mod targeted;
 pub(crate) mod vary;
 

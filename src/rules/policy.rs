@@ -128,14 +128,14 @@ impl CachePolicy {
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
-    /// use tower_keep::cache::{CacheLayer, CacheOutcome, CachePolicy, Reason};
+    /// use tower_keep::cache::{CacheLayer, CachePolicy, Reason};
     /// use tower_keep::store::MemoryStore;
     ///
     /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).policy(CachePolicy::shared());
     /// let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
     /// let request = Request::get("http://shop.example/").body(String::new()).unwrap();
     /// let response = cache.layer(silent).oneshot(request).await.unwrap();
-    /// let outcome = response.extensions().get::<CacheOutcome>().unwrap();
+    /// let outcome = response.body().outcome();
     /// assert_eq!(outcome.reason(), Some(Reason::NoFreshness));
     /// # });
     /// ```
@@ -226,13 +226,13 @@ impl CachePolicy {
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
     /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
-    /// # use tower_keep::{cache::{CacheLayer, CacheOutcome, CachePolicy, Reason}, store::MemoryStore};
+    /// # use tower_keep::{cache::{CacheLayer, CachePolicy, Reason}, store::MemoryStore};
     /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20))
     ///     .policy(CachePolicy::shared().bypass_on_cookie());
     /// let silent = service_fn(async |_: Request<String>| Ok::<_, Infallible>(Response::new(String::new())));
     /// let request = Request::get("http://shop.example/").header("cookie", "id=7");
     /// let response = cache.layer(silent).oneshot(request.body(String::new()).unwrap()).await.unwrap();
-    /// let outcome = response.extensions().get::<CacheOutcome>().unwrap();
+    /// let outcome = response.body().outcome();
     /// assert_eq!(outcome.reason(), Some(Reason::Cookie));
     /// # });
     /// ```

@@ -8,6 +8,8 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::cache::entry::StoredResponse;
+use crate::cache::lines::Lines;
+use crate::fields::number;
 use crate::fields::range::{self, Ranged};
 use crate::rules::precondition::{is_not_modified, range_counts};
 use crate::time::{DeltaSeconds, Timestamp};
@@ -38,12 +40,13 @@ pub(crate) fn present(
     let meta = &stored.meta;
     let length = stored.body.len() as u64;
     let mut presented = if is_not_modified(request, meta, now) {
-        not_modified(&meta.headers)
+        let headers = not_modified(&meta.lines);
+        Presented { status: StatusCode::NOT_MODIFIED, headers, content: Content::Empty }
     } else if meta.status == StatusCode::OK && !is_head && range_counts(request, meta, now) {
         match range::resolve(request, length) {
             Ranged::Whole => whole(stored),
             Ranged::Part { first, last } => part(stored, first, last),
-            Ranged::Unsatisfiable => unsatisfiable(&meta.headers, length),
+            Ranged::Unsatisfiable => unsatisfiable(&meta.lines, length),
         }
     } else {
         whole(stored)
@@ -54,13 +57,13 @@ pub(crate) fn present(
     if let Some(age) = age {
         // RFC 9111 §5.1: whole seconds, rounded down.
         let age = DeltaSeconds::from_duration(age).as_secs();
-        presented.headers.insert(header::AGE, HeaderValue::from(age));
+        presented.headers.insert(header::AGE, number::value(u64::from(age)));
     }
     presented
 }
 
 fn whole(stored: &StoredResponse) -> Presented {
-    let mut headers = stored.meta.headers.clone();
+    let mut headers = stored.meta.lines.to_map();
     if let Some(trailers) = &stored.trailers {
         // RFC 9110 §6.6.2. A length would leave no room for trailers in HTTP/1.1.
         headers.remove(header::CONTENT_LENGTH);
@@ -73,20 +76,20 @@ fn whole(stored: &StoredResponse) -> Presented {
 }
 
 /// RFC 9110 §15.4.5: what a client needs to update what it holds, and nothing of what it has already.
-fn not_modified(stored: &HeaderMap) -> Presented {
+pub(crate) fn not_modified(stored: &Lines) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(GUIDES.len() + 2);
-    let modified = (!stored.contains_key(header::ETAG)).then_some(&header::LAST_MODIFIED);
-    for name in GUIDES.iter().chain(modified) {
-        for value in stored.get_all(name) {
+    let modified = stored.get(&header::ETAG).is_none().then_some(&header::LAST_MODIFIED);
+    for (name, value) in stored.iter() {
+        if GUIDES.contains(name) || modified == Some(name) {
             headers.append(name, value.clone());
         }
     }
-    Presented { status: StatusCode::NOT_MODIFIED, headers, content: Content::Empty }
+    headers
 }
 
 /// RFC 9110 §15.3.7.1.
 fn part(stored: &StoredResponse, first: u64, last: u64) -> Presented {
-    let mut headers = stored.meta.headers.clone();
+    let mut headers = stored.meta.lines.to_map();
     let (from, to) = (first as usize, (last as usize).saturating_add(1).min(stored.body.len()));
     headers
         .insert(header::CONTENT_RANGE, range::content_range(first, last, stored.body.len() as u64));
@@ -95,12 +98,12 @@ fn part(stored: &StoredResponse, first: u64, last: u64) -> Presented {
 }
 
 /// RFC 9110 §15.5.17.
-fn unsatisfiable(stored: &HeaderMap, length: u64) -> Presented {
+fn unsatisfiable(stored: &Lines, length: u64) -> Presented {
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(header::CONTENT_RANGE, range::unsatisfied(length));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for date in stored.get_all(header::DATE) {
+    for date in stored.get_all(&header::DATE) {
         headers.append(header::DATE, date.clone());
     }
     Presented { status: StatusCode::RANGE_NOT_SATISFIABLE, headers, content: Content::Empty }

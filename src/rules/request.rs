@@ -5,6 +5,7 @@ use http::header::{self, HeaderMap, HeaderName};
 
 use crate::fields::cache_control::RequestDirectives;
 use crate::fields::list;
+use crate::fields::survey::{Seen, Survey};
 use crate::head::RequestHead;
 use crate::rules::policy::{CachePolicy, RequestDirective};
 use crate::rules::reason::Reason;
@@ -28,6 +29,9 @@ pub(crate) struct Demand {
     pub(crate) directives: RequestDirectives,
     pub(crate) has_authorization: bool,
     pub(crate) has_cookie: bool,
+    /// If-None-Match or If-Modified-Since.
+    pub(crate) has_condition: bool,
+    pub(crate) has_range: bool,
 }
 
 /// What later decisions need of a request once it has gone inwards.
@@ -40,49 +44,64 @@ pub(crate) struct RequestFacts {
 }
 
 impl CachePolicy {
-    /// Whether a request may be answered from the store. `has_content` tells of its body.
-    pub(crate) fn eligible(&self, request: RequestHead<'_>, has_content: bool) -> Eligibility {
-        let headers = request.headers;
+    /// Whether a request may be answered from the store. `survey` is of its fields, `has_content` tells of
+    /// its body.
+    pub(crate) fn eligible(
+        &self,
+        request: RequestHead<'_>,
+        survey: &Survey<'_>,
+        has_content: bool,
+    ) -> Eligibility {
         if *request.method == Method::CONNECT {
             return Eligibility::Bypass(Reason::Upgrade);
         }
         let demand = Demand {
             is_head: *request.method == Method::HEAD,
-            directives: self.heard(RequestDirectives::read(headers)),
-            has_authorization: headers.contains_key(header::AUTHORIZATION),
-            has_cookie: headers.contains_key(header::COOKIE),
+            directives: match survey.has_any(&[Seen::CacheControl, Seen::Pragma]) {
+                true => self.heard(RequestDirectives::read(request.headers)),
+                false => RequestDirectives::default(),
+            },
+            has_authorization: survey.has(Seen::Authorization),
+            has_cookie: survey.has(Seen::Cookie),
+            has_condition: survey.has(Seen::Condition),
+            has_range: survey.has(Seen::Range),
         };
-        if is_read(request.method) && OVERRIDES.iter().any(|name| headers.contains_key(name)) {
-            return Eligibility::Bypass(Reason::MethodOverride);
-        }
         if !is_read(request.method) {
             return match is_safe(request.method) {
                 true => Eligibility::Bypass(Reason::Method),
                 false => Eligibility::Write(demand),
             };
         }
-        match self.refusal(headers, demand, has_content) {
+        match self.refusal(request.headers, survey, has_content) {
             Some(reason) => Eligibility::Bypass(reason),
             None => Eligibility::Lookup(demand),
         }
     }
 
-    fn refusal(&self, headers: &HeaderMap, demand: Demand, has_content: bool) -> Option<Reason> {
+    fn refusal(
+        &self,
+        headers: &HeaderMap,
+        survey: &Survey<'_>,
+        has_content: bool,
+    ) -> Option<Reason> {
+        if !has_content && !survey.has_any(&REFUSABLE) {
+            return None;
+        }
         // RFC 9110 §9.3.1: content in a GET has no defined meaning, so some services give it one.
         // A write is carried out even where the offer of an upgrade is ignored (RFC 9110 §7.8), so only reads
         // are let past for it.
-        if headers.contains_key(header::UPGRADE) {
+        if survey.has(Seen::MethodOverride) {
+            Some(Reason::MethodOverride)
+        } else if survey.has(Seen::Upgrade) {
             Some(Reason::Upgrade)
         } else if has_content || declares_content(headers) {
             Some(Reason::RequestBody)
-        } else if headers.contains_key(header::IF_MATCH)
-            || headers.contains_key(header::IF_UNMODIFIED_SINCE)
-        {
+        } else if survey.has(Seen::Precondition) {
             // RFC 9111 §4.3.2: these are for the origin to check.
             Some(Reason::Precondition)
         } else if hides_a_field(headers) {
             Some(Reason::ConnectionField)
-        } else if demand.has_cookie && self.bypass_on_cookie {
+        } else if survey.has(Seen::Cookie) && self.bypass_on_cookie {
             Some(Reason::Cookie)
         } else {
             None
@@ -131,9 +150,13 @@ fn hides_a_field(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Fields by which some frameworks let a client choose another method than the request line's.
-const OVERRIDES: [HeaderName; 3] = [
-    HeaderName::from_static("x-http-method-override"),
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-method-override"),
+/// Without any of these there is nothing to refuse a read for.
+const REFUSABLE: [Seen; 7] = [
+    Seen::Connection,
+    Seen::ContentLength,
+    Seen::Cookie,
+    Seen::MethodOverride,
+    Seen::Precondition,
+    Seen::TransferEncoding,
+    Seen::Upgrade,
 ];

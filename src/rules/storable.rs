@@ -7,6 +7,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::cache::entry::{EntryMeta, Staleness};
+use crate::cache::lines::Lines;
 use crate::fields::cache_control::Qualified;
 use crate::fields::vary::{Vary, VaryList};
 use crate::fields::{date, etag};
@@ -15,7 +16,7 @@ use crate::rules::freshness::{Exchange, Lifetime, Word, initial_age, is_cacheabl
 use crate::rules::policy::{CachePolicy, Class, SetCookie};
 use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, RequestFacts};
-use crate::rules::stored_fields::{connection_names, storable_fields};
+use crate::rules::stored_fields::{connection_names, storable_lines};
 
 /// Whether a response is stored, and what is kept of its head.
 #[derive(Debug)]
@@ -199,19 +200,25 @@ fn meta_of(
     at: Exchange,
     left_out: &[HeaderName],
 ) -> EntryMeta {
-    let mut headers = storable_fields(response.headers, left_out);
-    if !headers.contains_key(header::DATE) {
-        // RFC 9110 §6.6.1: a recipient with a clock adds the time of receipt.
-        headers.insert(header::DATE, date::format(word.date));
+    let mut lines = storable_lines(response.headers, left_out);
+    // RFC 9110 §6.6.1: a recipient with a clock adds the time of receipt.
+    let has_date = lines.iter().any(|(name, _)| **name == header::DATE);
+    let date = (!has_date).then(|| date::format(word.date));
+    lines.extend(date.as_ref().map(|date| (&header::DATE, date)));
+    let has_etag = lines.iter().any(|(name, _)| **name == header::ETAG);
+    if response.status != StatusCode::NO_CONTENT {
+        // RFC 9110 §8.6: set when the body is there, whatever the inner service said.
+        lines.push((&header::CONTENT_LENGTH, &NO_LENGTH));
     }
     let directives = &word.directives;
     let is_shared = class == Class::Shared;
     let asks_anew = directives.must_revalidate || is_shared && directives.proxy_revalidate;
     let window = |length: Duration| if asks_anew { Duration::ZERO } else { length };
     EntryMeta {
+        id: EntryMeta::next_id(),
         status: response.status,
-        etag: etag::of(&headers),
-        headers,
+        etag: etag::of(response.headers).filter(|_| has_etag),
+        lines: Lines::copied(&lines),
         lifetime: lifetime.length,
         initial_age: initial_age(response.headers, word.date, at),
         requested: at.request_time.ticks,
@@ -266,6 +273,7 @@ fn is_endless(headers: &HeaderMap) -> bool {
 
 static CONDITIONS: [HeaderName; 3] =
     [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE];
+static NO_LENGTH: HeaderValue = HeaderValue::from_static("");
 /// A response with more field lines than this is not stored.
 const FIELDS_MAX: usize = 512;
 /// How long a stale response with a validator is worth keeping for a 304.

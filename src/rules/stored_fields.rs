@@ -2,12 +2,15 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use crate::cache::lines::Lines;
 use crate::fields::cache_control::{Qualified, ResponseDirectives};
 use crate::fields::list;
 
 /// The fields of `headers` that may be stored: none that belong to one connection, and none of `left_out`.
-/// Their values are copies: those that came are slices of a connection's buffer, which they would hold.
-pub(crate) fn storable_fields(headers: &HeaderMap, left_out: &[HeaderName]) -> HeaderMap {
+pub(crate) fn storable_lines<'a>(
+    headers: &'a HeaderMap,
+    left_out: &[HeaderName],
+) -> Vec<(&'a HeaderName, &'a HeaderValue)> {
     let named = connection_names(headers);
     let keep = |name: &HeaderName| {
         !is_hop_by_hop(name)
@@ -17,13 +20,15 @@ pub(crate) fn storable_fields(headers: &HeaderMap, left_out: &[HeaderName]) -> H
             && *name != header::AGE
             && *name != header::CONTENT_LENGTH
     };
-    let mut kept = HeaderMap::with_capacity(headers.keys_len());
-    for (name, value) in headers.iter().filter(|(name, _)| keep(name)) {
-        if let Some(value) = copied(value) {
-            kept.append(name.clone(), value);
-        }
-    }
-    kept
+    // Two more may join them.
+    let mut lines = Vec::with_capacity(headers.len() + 2);
+    lines.extend(headers.iter().filter(|(name, _)| keep(name)));
+    lines
+}
+
+/// A copy of those that may be stored: what came are slices of a connection's buffer, which they would hold.
+pub(crate) fn storable_fields(headers: &HeaderMap, left_out: &[HeaderName]) -> HeaderMap {
+    Lines::copied(&storable_lines(headers, left_out)).to_map()
 }
 
 /// Those of `names` that `headers` has: for the one client whose answer they came with.
@@ -35,11 +40,11 @@ pub(crate) fn withheld(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
 /// RFC 9111 §3.2: each field of a 304 replaces the stored lines of its name, but for those that frame or
 /// code the stored body, which the 304 did not bring.
 pub(crate) fn updated_fields(
-    stored: &HeaderMap,
+    stored: &Lines,
     update: &HeaderMap,
     left_out: &[HeaderName],
 ) -> HeaderMap {
-    let mut merged = stored.clone();
+    let mut merged = stored.to_map();
     let update = storable_fields(update, left_out);
     let is_bound =
         |name: &HeaderName| *name == header::CONTENT_ENCODING || *name == header::CONTENT_RANGE;
@@ -82,12 +87,6 @@ pub(crate) fn connection_names(headers: &HeaderMap) -> Vec<HeaderName> {
     list::members(headers, header::CONNECTION)
         .filter_map(|name| HeaderName::from_bytes(name).ok())
         .collect()
-}
-
-fn copied(value: &HeaderValue) -> Option<HeaderValue> {
-    let mut copy = HeaderValue::from_bytes(value.as_bytes()).ok()?;
-    copy.set_sensitive(value.is_sensitive());
-    Some(copy)
 }
 
 fn is_hop_by_hop(name: &HeaderName) -> bool {

@@ -5,6 +5,7 @@ use http::{Extensions, StatusCode};
 
 use crate::cache::entry::EntryMeta;
 use crate::cache::hint::CacheHint;
+use crate::cache::lines::Lines;
 use crate::fields::{date, etag};
 use crate::head::ResponseHead;
 use crate::rules::freshness::{Exchange, Word};
@@ -35,9 +36,9 @@ pub(crate) enum Validated {
 impl Conditional {
     /// `None` where the stored response has nothing to be validated by.
     pub(crate) fn of(stored: &EntryMeta) -> Option<Self> {
-        let etag = stored.etag.as_ref().and_then(|_| stored.field(header::ETAG)).cloned();
+        let etag = stored.etag.as_ref().and_then(|_| stored.field(&header::ETAG)).cloned();
         let last_modified =
-            stored.last_modified.and_then(|_| stored.field(header::LAST_MODIFIED)).cloned();
+            stored.last_modified.and_then(|_| stored.field(&header::LAST_MODIFIED)).cloned();
         (etag.is_some() || last_modified.is_some()).then_some(Self { etag, last_modified })
     }
 
@@ -101,7 +102,7 @@ impl CachePolicy {
         if self.set_cookie != SetCookie::StoredAndReplayed {
             left_out.push(header::SET_COOKIE);
         }
-        let mut headers = updated_fields(&stored.headers, update.headers, &left_out);
+        let mut headers = updated_fields(&stored.lines, update.headers, &left_out);
         if !update.headers.contains_key(header::DATE) {
             headers.insert(header::DATE, date::format(at.response_time.wall));
         }
@@ -114,7 +115,9 @@ impl CachePolicy {
             ResponseHead { status: stored.status, headers: &headers, extensions: &extensions };
         let verdict = match self.kept(request, response, at) {
             Ok(kept) => Ok(Box::new(kept)),
-            Err(reason) => Err((Box::new(stored.once(merged, at.response_time)), reason)),
+            Err(reason) => {
+                Err((Box::new(stored.once(Lines::copied_from(&merged), at.response_time)), reason))
+            }
         };
         Freshened { verdict, for_this_client: withheld(update.headers, &left_out) }
     }

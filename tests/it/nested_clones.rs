@@ -20,7 +20,7 @@ async fn answers(
     requests: impl IntoIterator<Item = Request<Body>>,
 ) -> Vec<Got> {
     let store = MemoryStore::with_bytes_max(1 << 20);
-    let layer = CacheLayer::with_clock(store, ManualClock::new());
+    let layer = CacheLayer::with_clock(store, ManualClock::new()).outcome_in_extensions();
     let service = Inner::new(|request, call| {
         let fields = request.headers();
         let body = format!("{call} for {:?} at {:?}", fields.get("cookie"), fields.get("host"));
@@ -101,6 +101,7 @@ async fn clones_that_tell_requests_apart_alike_store() {
     }
     let store = MemoryStore::with_bytes_max(1 << 20);
     let layer = CacheLayer::with_clock(store, ManualClock::new())
+        .outcome_in_extensions()
         .key(|head| KeyParts::from(head).part(b"part".as_slice()));
     let service = Inner::new(|_, _| response(&[("cache-control", "max-age=60")], "page"));
     let service = layer.layer(layer.clone().layer(service));

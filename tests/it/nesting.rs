@@ -23,6 +23,7 @@ const MINUTE: [(&str, &str); 1] = [("cache-control", "max-age=60")];
 
 fn cache() -> TestLayer {
     CacheLayer::with_clock(MemoryStore::with_bytes_max(64 << 20), ManualClock::new())
+        .outcome_in_extensions()
 }
 
 /// Counts the calls of a handler.

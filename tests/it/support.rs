@@ -1,5 +1,6 @@
 //! A cache in front of a scripted inner service, driven by a manual clock.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -124,10 +125,13 @@ impl Harness {
 impl Got {
     pub async fn read<B>(response: Response<B>) -> Self
     where
-        B: http_body::Body<Data = bytes::Bytes>,
+        B: http_body::Body<Data = bytes::Bytes> + 'static,
         B::Error: std::fmt::Debug,
     {
         let (parts, body) = response.into_parts();
+        // A router has put the cache's body into a box.
+        let cached: Option<&CacheBody<Body>> = (&body as &dyn Any).downcast_ref();
+        let outcome = cached.map(CacheBody::outcome).or(parts.extensions.get().copied());
         let body = body.collect().await.unwrap();
         let trailers = body.trailers().cloned();
         Self {
@@ -135,7 +139,7 @@ impl Got {
             headers: parts.headers,
             body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
             trailers,
-            outcome: parts.extensions.get().copied(),
+            outcome,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What was decided can be read: by code, in Cache-Status and in counts. (In traces: `tests/tracing.rs`.)
 
+use tower::{Layer as _, ServiceExt as _};
 use tower_keep::cache::{Forward, Reason};
 
 use crate::support::{Harness, request, response};
@@ -42,7 +43,7 @@ async fn cache_status_tells_hits_misses_and_reasons() {
 }
 
 #[tokio::test]
-async fn the_outcome_is_in_the_extensions_of_every_response() {
+async fn the_outcome_is_told_by_the_body_and_where_asked_for_by_the_extensions() {
     let cache = by_path();
     let miss = cache.get("/a", &[]).await.outcome.unwrap();
     assert!(!miss.is_hit() && miss.is_stored());
@@ -51,6 +52,16 @@ async fn the_outcome_is_in_the_extensions_of_every_response() {
     assert!(hit.is_hit() && !hit.is_stored());
     let secret = cache.get("/secret", &[]).await.outcome.unwrap();
     assert_eq!((secret.is_stored(), secret.reason()), (false, Some(Reason::NoStore)));
+    for (asked, layer) in
+        [(false, cache.layer.clone()), (true, cache.layer.clone().outcome_in_extensions())]
+    {
+        let service = layer.layer(cache.inner.clone());
+        for (method, path) in [("GET", "/a"), ("GET", "/secret"), ("PUT", "/b"), ("TRACE", "/")] {
+            let response = service.clone().oneshot(request(method, path, &[])).await.unwrap();
+            let told = asked.then(|| response.body().outcome());
+            assert_eq!(response.extensions().get().copied(), told, "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test]

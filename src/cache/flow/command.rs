@@ -1,5 +1,6 @@
 //! What a transaction tells its driver to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
@@ -40,7 +41,7 @@ pub(crate) enum Inward {
 }
 
 pub(crate) struct Serving {
-    pub(crate) stored: StoredResponse,
+    pub(crate) stored: Arc<StoredResponse>,
     /// `None` where the inner service has just said that it is current, and it is of no age.
     pub(crate) age: Option<Duration>,
     pub(crate) outcome: CacheOutcome,

@@ -1,13 +1,12 @@
 //! Every transition, as a table: where a transaction stands, what happens, what it does next.
 
-use std::sync::LazyLock;
-
 use bytes::Bytes;
 use http::{Extensions, HeaderName, HeaderValue, Method};
 
 use super::*;
 use crate::cache::hint::{PolicyHint, PolicyHints};
-use crate::cache::key::{Generation, Origin};
+use crate::cache::key::{Generation, KeyStart};
+use crate::fields::survey::Survey;
 use crate::fields::vary::VaryList;
 use crate::head::RequestHead;
 use crate::rules::policy::Class;
@@ -229,10 +228,12 @@ fn begin(case: &Case) -> (Transaction, RequestFacts) {
     let head =
         RequestHead { method: &method, uri: &uri, headers: &headers, extensions: &extensions };
     let policy = CachePolicy::shared();
-    let Eligibility::Lookup(demand) = policy.eligible(head, false) else { panic!("{}", case.name) };
-    let origin = Origin { scope: "", scheme: "http", authority: "a.test" };
+    let Eligibility::Lookup(demand) = policy.eligible(head, &Survey::of(head.headers), false)
+    else {
+        panic!("{}", case.name)
+    };
     let division = case.is_divided.then(|| Bytes::from_static(b"division"));
-    let place = Place::new(origin, &[], "/a", division);
+    let place = Place::new(&KeyStart::new("", "http"), b"a.test", &[], "/a", division);
     let facts = RequestFacts { demand, headers, spread: 0 };
     let setting = Setting {
         policy: Arc::new(policy),
@@ -292,11 +293,8 @@ fn stored(response: &[(&'static str, &str)]) -> Stored {
     let Storable::Yes(kept) = CachePolicy::shared().storable(&facts, answer, AT) else {
         panic!("{response:?}")
     };
-    Stored::Response(StoredResponse {
-        meta: Arc::new(kept.meta),
-        body: Bytes::from_static(b"body"),
-        trailers: None,
-    })
+    let body = Bytes::from_static(b"body");
+    Stored::Response(Arc::new(StoredResponse { meta: kept.meta, body, trailers: None }))
 }
 
 fn hinted(core: u64, scope: &str, policy: CachePolicy) -> PolicyHints {
@@ -304,8 +302,9 @@ fn hinted(core: u64, scope: &str, policy: CachePolicy) -> PolicyHints {
 }
 
 fn by(scope: &str) -> Arc<Telling> {
-    static ANY: LazyLock<Telling> = LazyLock::new(Telling::new);
-    Arc::new(Telling { scope: scope.into(), ..ANY.clone() })
+    let mut telling = Telling::new();
+    telling.scope = scope.into();
+    Arc::new(telling)
 }
 
 fn accept() -> VaryList {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::flow::command::{Command, Filing, Relay, Serving};
@@ -24,22 +24,20 @@ impl Transaction {
     pub(super) fn freshened(
         &self,
         request: &RequestFacts,
+        policy: &CachePolicy,
         stored: &StoredResponse,
         forward: Forward,
         answer: ResponseHead<'_>,
         at: Exchange,
     ) -> Command {
         let outcome = CacheOutcome::forwarded(forward).answered(answer.status);
-        let policy = match self.policy_of(answer) {
-            Ok(policy) => policy,
-            Err(reason) => return Command::Serve(as_it_is(stored, outcome.because(Some(reason)))),
-        };
         let freshened = policy.freshen(&stored.meta, request, answer, at);
         let served = |mut meta: EntryMeta, outcome| {
             keep_length(&stored.meta, &mut meta);
             // RFC 9111 §5.1: what the 304 passed on the way made it older.
             let age = Some(meta.initial_age).filter(|age| age.as_secs() > 0);
-            let stored = StoredResponse { meta: Arc::new(meta), ..stored.clone() };
+            let (body, trailers) = (stored.body.clone(), stored.trailers.clone());
+            let stored = Arc::new(StoredResponse { meta, body, trailers });
             let for_this_client = freshened.for_this_client;
             Box::new(Serving { stored, age, outcome, for_this_client })
         };
@@ -78,12 +76,12 @@ impl Transaction {
         at: Exchange,
     ) -> Command {
         let stored = &candidate.stored;
-        if self.policy_of(answer).is_err() {
+        let Ok(policy) = self.policy_of(answer) else {
             return self.relayed(request, forward, answer, at);
-        }
+        };
         let length = stored.body.len() as u64;
         if same_by_head(&stored.meta, length, candidate.asked, answer, at) {
-            return self.freshened(request, stored, forward, answer, at);
+            return self.freshened(request, policy, stored, forward, answer, at);
         }
         let outcome = CacheOutcome::forwarded(forward).because(Some(Reason::Head));
         Command::Drop(Box::new(Command::Relay(Relay { outcome, filing: None })))
@@ -213,14 +211,9 @@ fn is_by_request(reason: Reason) -> bool {
     )
 }
 
-/// The stored response, validated by an answer that may change nothing in the store.
-fn as_it_is(stored: &StoredResponse, outcome: CacheOutcome) -> Serving {
-    Serving { stored: stored.clone(), age: None, outcome, for_this_client: HeaderMap::new() }
-}
-
 /// The stored body keeps its length, whatever a 304 said of one.
 fn keep_length(old: &EntryMeta, new: &mut EntryMeta) {
-    if let Some(length) = old.field(http::header::CONTENT_LENGTH) {
-        new.headers.insert(http::header::CONTENT_LENGTH, length.clone());
+    if let Some(length) = old.field(&http::header::CONTENT_LENGTH) {
+        new.lines.set_length(length.clone());
     }
 }
