@@ -5,7 +5,7 @@ use axum_core::response::{IntoResponseParts, ResponseParts};
 use http::header;
 use std::convert::Infallible;
 
-use crate::cache::{CacheControl, CacheHint, KeyParts};
+use crate::cache::{CacheControl, CacheHint, KeyParts, PurgesTag};
 use crate::head::RequestHead;
 
 /// The key function for routers that are nested: the target as it arrived, not what
@@ -40,6 +40,21 @@ impl IntoResponseParts for CacheHint {
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
         parts.extensions_mut().insert(self);
+        Ok(parts)
+    }
+}
+
+impl IntoResponseParts for PurgesTag {
+    type Error = Infallible;
+
+    /// Beside those that another part has declared.
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        match parts.extensions_mut().get_mut::<Self>() {
+            Some(declared) => declared.0.extend(self.0),
+            None => {
+                parts.extensions_mut().insert(self);
+            }
+        }
         Ok(parts)
     }
 }

@@ -106,10 +106,12 @@
 //! behind its back, such as a job's:
 //!
 //! ```
-//! # use tower_keep::cache::{CacheHandle, PurgeError};
+//! # use tower_keep::cache::{CacheHandle, Purge, PurgeError};
 //! async fn price_changed(cache: &CacheHandle, id: u64) -> Result<(), PurgeError> {
 //!     let url = format!("http://shop.example/products/{id}").parse().expect("digits make a URL");
-//!     cache.purge_url(&url).await
+//!     cache.purge(Purge::url(url)).await?;
+//!     cache.purge(Purge::tag("prices").soft()).await?;
+//!     Ok(())
 //! }
 //! # let _ = price_changed;
 //! ```
@@ -149,9 +151,13 @@ pub mod clock;
 mod digest;
 mod error;
 mod fields;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod head;
 mod rules;
 pub mod store;
+mod sync;
 #[cfg(feature = "test-util")]
 pub mod test_util;
 pub mod time;

@@ -22,11 +22,15 @@
 //! # });
 //! ```
 
+mod ledger;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::time::{Moment, Ticks, Timestamp};
+
+pub use ledger::MemoryLedger;
 
 /// A clock that goes only when it is told to. Clones show the same time.
 ///

@@ -1,8 +1,10 @@
-//! How much memory a streamed miss takes. The one test of its own program: nothing else allocates here.
+//! How much memory streamed misses take. A program of its own, with one test at a time: nothing else allocates
+//! here.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Empty};
 use peak_alloc::PeakAlloc;
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tower_keep::cache::CacheLayer;
+use tower_keep::cache::{CacheBody, CacheLayer};
 use tower_keep::store::MemoryStore;
 
 #[global_allocator]
@@ -24,6 +26,9 @@ const FRAMES: usize = (8 << 20) / FRAME;
 /// of what was gathered: some 1,400 bytes where this was written. The rest is room for other versions of the
 /// dependencies, and still an eighth of a frame only.
 const HEAD: usize = 8 << 10;
+/// The most that one step of gathering takes beyond what came.
+const SEGMENT: usize = 64 << 10;
+const FILLS: usize = 8;
 
 /// 128 frames, each allocated when it is asked for.
 struct Frames {
@@ -86,8 +91,75 @@ async fn used(path: &str, cap: usize) -> Used {
     Used { peak, at_half }
 }
 
+/// What one test allocates is no other's.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn read(body: &mut CacheBody<Frames>) -> Option<usize> {
+    Some(body.frame().await?.unwrap().into_data().unwrap().len())
+}
+
+/// Bodies of unknown length that grow side by side, each far over the cap: how much memory they added at most,
+/// when half of each had come, and when half of them had then lost their clients.
+async fn used_at_once(layer: &CacheLayer<MemoryStore>) -> (Used, usize) {
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let mut bodies = Vec::with_capacity(FILLS);
+    for at in 0..FILLS {
+        let request = Request::get(format!("http://a.test/{at}")).body(Empty::new()).unwrap();
+        bodies.push(layer.layer(service_fn(inner)).oneshot(request).await.unwrap().into_body());
+    }
+    // Up to the cap, where none of them is given up yet.
+    for _ in 0..CAP / FRAME {
+        for body in &mut bodies {
+            assert_eq!(read(body).await, Some(FRAME));
+        }
+    }
+    let peak = MEMORY.peak_usage() - before;
+    bodies.truncate(FILLS / 2);
+    let after_leaving = MEMORY.current_usage() - before;
+    for _ in CAP / FRAME..FRAMES / 2 {
+        for body in &mut bodies {
+            assert_eq!(read(body).await, Some(FRAME));
+        }
+    }
+    let at_half = MEMORY.current_usage().saturating_sub(before);
+    let peak = peak.max(MEMORY.peak_usage() - before);
+    for body in &mut bodies {
+        let mut rest = 0;
+        while let Some(bytes) = read(body).await {
+            rest += bytes;
+        }
+        assert_eq!(rest, FRAMES * FRAME / 2, "the client gets all of it");
+    }
+    (Used { peak, at_half }, after_leaving)
+}
+
+#[test]
+fn c42_fills_at_once_take_the_cap_each_and_give_it_back() {
+    let _alone = alone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let layer =
+            CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).body_bytes_max(CAP as u64);
+        used_at_once(&layer).await;
+        let (used, after_leaving) = used_at_once(&layer).await;
+        println!(
+            "{FILLS} at once over the cap of {CAP}: {used:?}, {after_leaving} with half of them"
+        );
+        assert!(used.peak <= FILLS * (CAP + SEGMENT + HEAD) + 2 * FRAME, "{used:?}");
+        assert!(used.peak >= FILLS * CAP, "all were gathered at the same time: {used:?}");
+        assert!(after_leaving <= FILLS / 2 * (CAP + SEGMENT + HEAD), "{after_leaving}");
+        assert!(used.at_half <= FILLS * HEAD, "what was gathered is freed: {used:?}");
+        assert_eq!(layer.handle().stats().stored, 0);
+    });
+}
+
 #[test]
 fn a_streamed_miss_that_outgrows_the_cap_peaks_at_the_cap_and_two_frames() {
+    let _alone = alone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         // Whatever is made once in a program is made here.

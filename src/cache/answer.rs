@@ -2,6 +2,7 @@
 //! into the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -11,7 +12,6 @@ use http_body::Body;
 use crate::cache::body::CacheBody;
 use crate::cache::core::Core;
 use crate::cache::entry::{EntryMeta, StoredResponse};
-use crate::cache::filing::Began;
 use crate::cache::fill::{Fill, Sink};
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Filing, Glanced, Relay, Serving};
@@ -98,12 +98,12 @@ pub(crate) fn relayed<B: Body, St: Store, C: Clock>(
     finish: &Finish,
     relay: Relay,
     response: Response<B>,
-    began: Began,
+    deadline: Duration,
 ) -> Response<CacheBody<B>> {
     let Relay { mut outcome, filing } = relay;
     let fill = filing.and_then(|(meta, filing)| match room(core, config, &response) {
         Ok(length) => {
-            let sink = Filling { core: core.clone(), meta, filing, began };
+            let sink = Filling { core: core.clone(), meta, filing, deadline };
             let awaits_trailers = response.headers().contains_key(header::TRAILER);
             Some(Fill::new(length, body_bytes_max(core, config), awaits_trailers, Box::new(sink)))
         }
@@ -149,7 +149,7 @@ fn digits(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok().filter(|_| is_number)?.parse().ok()
 }
 
-fn body_bytes_max<St: Store, C>(core: &Core<St, C>, config: &Config) -> u64 {
+pub(crate) fn body_bytes_max<St: Store, C>(core: &Core<St, C>, config: &Config) -> u64 {
     config.body_bytes_max.min(core.store.entry_bytes_max())
 }
 
@@ -158,28 +158,39 @@ struct Filling<St, C> {
     core: Arc<Core<St, C>>,
     meta: Box<EntryMeta>,
     filing: Filing,
-    began: Began,
+    deadline: Duration,
 }
 
 impl<St: Store, C: Clock> Sink for Filling<St, C> {
-    fn complete(self: Box<Self>, mut body: Bytes, trailers: Option<HeaderMap>) {
-        let Self { core, mut meta, filing, began } = *self;
-        if meta.status == StatusCode::NO_CONTENT {
-            // RFC 9110 §15.3.5: it has neither content nor a length, whatever the inner service made.
-            body = Bytes::new();
-        } else {
-            // RFC 9110 §8.6: from the stored body, whatever the inner service said.
-            meta.lines.set_length(number::value(body.len() as u64));
-        }
-        // RFC 9111 §3.1 holds for trailers too.
-        let trailers = trailers.map(|trailers| storable_fields(&trailers, &filing.left_out));
-        let trailers = trailers.filter(|trailers| !trailers.is_empty()).map(Box::new);
-        core.names.share(&mut meta.lines);
-        let response = StoredResponse { meta: *meta, body, trailers };
-        core.file_soon(filing, Arc::new(response), began);
+    fn complete(self: Box<Self>, body: Bytes, trailers: Option<HeaderMap>) {
+        let Self { core, meta, filing, deadline } = *self;
+        let response = assembled(&core, *meta, &filing, body, trailers);
+        core.file_soon(filing, response, deadline);
     }
 
     fn abandon(self: Box<Self>, reason: Reason) {
         self.core.not_stored(Some(reason));
     }
+}
+
+/// The whole of a stored response, from its head and a body that is there.
+pub(crate) fn assembled<St, C>(
+    core: &Core<St, C>,
+    mut meta: EntryMeta,
+    filing: &Filing,
+    mut body: Bytes,
+    trailers: Option<HeaderMap>,
+) -> Arc<StoredResponse> {
+    if meta.status == StatusCode::NO_CONTENT {
+        // RFC 9110 §15.3.5: it has neither content nor a length, whatever the inner service made.
+        body = Bytes::new();
+    } else {
+        // RFC 9110 §8.6: from the stored body, whatever the inner service said.
+        meta.lines.set_length(number::value(body.len() as u64));
+    }
+    // RFC 9111 §3.1 holds for trailers too.
+    let trailers = trailers.map(|trailers| storable_fields(&trailers, &filing.left_out));
+    let trailers = trailers.filter(|trailers| !trailers.is_empty()).map(Box::new);
+    core.names.share(&mut meta.lines);
+    Arc::new(StoredResponse { meta, body, trailers })
 }

@@ -1,31 +1,47 @@
 //! What all clones of one layer share: the store, the clock, and what is counted.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use ahash::RandomState;
+use http::Extensions;
 
+use crate::cache::entry::{Entry, EntryMeta, Stored};
+use crate::cache::feed::{Feed, LAG_MAX};
+use crate::cache::finish::Finish;
 use crate::cache::flow::Setting;
-use crate::cache::key::{CacheKey, Generation};
+use crate::cache::future::Purging;
+use crate::cache::hint::PurgesTag;
+use crate::cache::key::{CacheKey, Generation, Place};
 use crate::cache::layer::Config;
+use crate::cache::mark::{PurgeKind, Standing, Target};
 use crate::cache::shared_names::SharedNames;
+use crate::cache::stamps::{Noted, Stamps, TABLE_BYTES_MAX};
 use crate::cache::stats::Stats;
+use crate::cache::subject::Subject;
+use crate::cache::turns::{Lead, Turns};
 use crate::clock::Clock;
 use crate::digest::Secret;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Store, StoreError, StoreErrorKind};
+use crate::time::Moment;
 
 pub(crate) struct Core<St, C> {
     /// Tells this core from every other in the process.
     pub(crate) id: u64,
     pub(crate) store: St,
-    pub(crate) clock: C,
+    pub(crate) clock: Arc<C>,
     pub(crate) secret: Secret,
     pub(crate) stats: Stats,
-    pub(crate) writes: Writes,
+    /// What was purged, and when.
+    pub(crate) stamps: Arc<Stamps>,
+    /// Hears what others purge, where the store has a ledger.
+    pub(crate) feed: Option<Arc<Feed>>,
     pub(crate) names: SharedNames,
+    filing: Filings,
     /// Bytes of responses that wait for the store.
     pub(crate) waiting: AtomicU64,
     drawn: AtomicU64,
@@ -33,17 +49,34 @@ pub(crate) struct Core<St, C> {
     services: AtomicU64,
 }
 
-impl<St, C: Clock> Core<St, C> {
+impl<St: Store, C: Clock> Core<St, C> {
     pub(crate) fn new(store: St, clock: C) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(1);
+        let clock = Arc::new(clock);
+        let (secret, stamps, feed) = match store.ledger() {
+            Some(ledger) => {
+                let secret = Secret::new(ledger.key());
+                let stamps = Arc::new(Stamps::mirror(TABLE_BYTES_MAX));
+                let feed = Feed::new(ledger, stamps.clone(), clock.clone(), LAG_MAX);
+                (secret, stamps, Some(Arc::new(feed)))
+            }
+            None => {
+                let [a, b, c, d, e, f, g, h, ..] = random();
+                let number = u64::from_le_bytes([a, b, c, d, e, f, g, h]).max(1);
+                let stamps = Stamps::local(number, TABLE_BYTES_MAX);
+                (Secret::new(random()), Arc::new(stamps), None)
+            }
+        };
         Self {
             id: IDS.fetch_add(1, Ordering::Relaxed),
             store,
             clock,
-            secret: Secret::new(random()),
+            secret,
             stats: Stats::default(),
-            writes: Writes::new(),
+            stamps,
+            feed,
             names: SharedNames::default(),
+            filing: Filings::new(),
             waiting: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
             services: AtomicU64::new(0),
@@ -79,6 +112,16 @@ impl<St, C: Clock> Core<St, C> {
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
+    /// The right to change the index under this key, within the deadline.
+    pub(crate) async fn alone(
+        &self,
+        key: &CacheKey,
+        deadline: Duration,
+    ) -> Result<Lead<'_>, StoreError> {
+        let late = || StoreError::new(StoreErrorKind::TimedOut);
+        within(deadline, self.filing.turns(key).alone()).await.ok_or_else(late)
+    }
+
     /// What the store says within the deadline.
     pub(crate) async fn asked<T>(
         &self,
@@ -95,6 +138,28 @@ impl<St, C: Clock> Core<St, C> {
     }
 }
 
+/// Whose turn it is to change an index, in slots that some resources share.
+struct Filings {
+    slots: Box<[Turns]>,
+    spare: Turns,
+    /// Seeded at random: nobody finds the slot of somebody else's resource.
+    hasher: RandomState,
+}
+
+impl Filings {
+    fn new() -> Self {
+        let slots = (0..FILING_SLOTS).map(|_| Turns::default()).collect();
+        Self { slots, spare: Turns::default(), hasher: RandomState::new() }
+    }
+
+    fn turns(&self, key: &CacheKey) -> &Turns {
+        let at = (self.hasher.hash_one(key) % FILING_SLOTS) as usize;
+        self.slots.get(at).unwrap_or(&self.spare)
+    }
+}
+
+const FILING_SLOTS: u64 = 64;
+
 impl<St, C> Core<St, C> {
     /// Whether a service of this core may lie further in than another: not so where there is one only.
     pub(crate) fn may_nest(&self) -> bool {
@@ -102,32 +167,98 @@ impl<St, C> Core<St, C> {
     }
 }
 
-/// Counts the writes to resources, in slots that some share: a response that was on its way while its
-/// resource was written is not stored, and at worst a few others are not either.
-pub(crate) struct Writes {
-    slots: Box<[AtomicU64]>,
-    /// Seeded at random: nobody finds the slot of somebody else's resource.
-    hasher: RandomState,
-}
-
-impl Writes {
-    fn new() -> Self {
-        let slots = (0..WRITE_SLOTS).map(|_| AtomicU64::new(0)).collect();
-        Self { slots, hasher: RandomState::new() }
+/// What is purged: the order of things, and how what is stored stands to it.
+impl<St: Store, C: Clock> Core<St, C> {
+    /// Whether what others purged is known here, so that what is stored can be held against it.
+    pub(crate) fn is_current(&self, now: Moment) -> bool {
+        self.feed.as_ref().is_none_or(|feed| feed.is_current(now.ticks))
     }
 
-    pub(crate) fn seen(&self, resource: &CacheKey) -> u64 {
-        self.slot(resource).map_or(0, |slot| slot.load(Ordering::Acquire))
-    }
-
-    pub(crate) fn note(&self, resource: &CacheKey) {
-        if let Some(slot) = self.slot(resource) {
-            slot.fetch_add(1, Ordering::AcqRel);
+    /// Makes it so, if it can be done within the deadline.
+    pub(crate) async fn catch_up(&self, now: Moment, deadline: Duration) -> bool {
+        match &self.feed {
+            None => true,
+            Some(feed) => within(deadline, feed.catch_up(now.ticks)).await.unwrap_or(false),
         }
     }
 
-    fn slot(&self, resource: &CacheKey) -> Option<&AtomicU64> {
-        self.slots.get((self.hasher.hash_one(resource) % WRITE_SLOTS) as usize)
+    /// How a stored response stands to what was purged since its fetch began.
+    pub(crate) fn standing(&self, stored: &EntryMeta, place: &Place, now: Moment) -> Standing {
+        if stored.is_of_the_future(now) {
+            return Standing::Gone;
+        }
+        let checked = &stored.checked.0;
+        if self.stamps.is_current(checked) {
+            return Standing::Good;
+        }
+        let subject = Subject { secret: &self.secret, place, stored };
+        self.stamps.standing(stored.began, checked, &subject)
+    }
+
+    /// The same of whatever lies in a store; only responses are purged.
+    pub(crate) fn standing_of(&self, entry: &Entry, place: &Place, now: Moment) -> Standing {
+        match &entry.0 {
+            Stored::Response(stored) => self.standing(&stored.meta, place, now),
+            Stored::Index(_) | Stored::Root(_) => Standing::Good,
+        }
+    }
+
+    /// What a handler says that it has changed.
+    pub(crate) fn declared(&self, config: &Config, response: &Extensions) -> Vec<Target> {
+        let scope = config.telling.start().scope();
+        let target = |tag: &Box<str>| Target::tag(&self.secret, scope, tag.as_bytes());
+        let declared = response.get::<PurgesTag>();
+        declared.map_or_else(Vec::new, |tags| tags.0.iter().map(target).collect())
+    }
+
+    /// Purges these, for the response that declared them. A store that fails is counted.
+    pub(crate) async fn purge_declared(&self, targets: &[Target], deadline: Duration) {
+        if !targets.is_empty() {
+            self.stats.invalidated();
+            let _ = self.note(targets, PurgeKind::Hard, deadline).await;
+        }
+    }
+
+    /// Notes purges, so that nothing is served from now on that they are of. All of them are tried.
+    ///
+    /// Answers for each where it stands in the order, and the purge of the same target before it.
+    pub(crate) async fn note(
+        &self,
+        targets: &[Target],
+        kind: PurgeKind,
+        deadline: Duration,
+    ) -> Result<Vec<Noted>, StoreError> {
+        let Some(feed) = &self.feed else {
+            let now = self.clock.now().ticks;
+            return Ok(targets
+                .iter()
+                .map(|target| self.stamps.purge(*target, kind, now))
+                .collect());
+        };
+        self.asked(deadline, async {
+            let mut noted = Vec::with_capacity(targets.len());
+            let mut failure = None;
+            for target in targets {
+                match feed.purge(*target, kind).await {
+                    Ok(note) => noted.push(note),
+                    Err(error) => failure = Some(error),
+                }
+            }
+            failure.map_or(Ok(noted), Err)
+        })
+        .await
+    }
+}
+
+impl<St: Store, C: Clock> Purging for Core<St, C> {
+    fn purge_declared(
+        self: Arc<Self>,
+        finish: &Finish,
+        response: &Extensions,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let config = finish.config();
+        let (targets, deadline) = (self.declared(config, response), config.store_deadline);
+        Box::pin(async move { Self::purge_declared(&self, &targets, deadline).await })
     }
 }
 
@@ -157,5 +288,3 @@ fn random() -> [u8; 16] {
     }
     bytes
 }
-
-const WRITE_SLOTS: u64 = 4096;

@@ -10,10 +10,12 @@ use tower_service::Service;
 use crate::cache::answer::{refused, relayed, served};
 use crate::cache::body::CacheBody;
 use crate::cache::core::Core;
+use crate::cache::entry::{Entry, Stored};
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Command, Inward, Transaction};
 use crate::cache::key::Place;
 use crate::cache::layer::Config;
+use crate::cache::mark::Standing;
 use crate::clock::Clock;
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
@@ -56,20 +58,35 @@ impl<St: Store, C: Clock> Driver<St, C> {
         let started = core.clock.now().ticks;
         let left = || deadline.saturating_sub(core.clock.now().ticks.since(started));
         let mut answer = None;
-        // Until the inner service is called; then from there on.
-        let mut began = core.begin(&place, deadline);
+        let is_current = match &command {
+            Command::Get(_) => core.catch_up(core.clock.now(), deadline).await,
+            _ => true,
+        };
         loop {
             command = match command {
                 Command::Get(key) => match core.asked(left(), core.store.get(&key)).await {
-                    Ok(entry) => transaction.found(&facts.headers, entry, core.clock.now()),
+                    Ok(entry) => {
+                        let now = core.clock.now();
+                        let standing = match &entry {
+                            Some(entry) if is_current => core.standing_of(entry, &place, now),
+                            Some(Entry(Stored::Response(_))) => Standing::Unknown,
+                            _ => Standing::Good,
+                        };
+                        transaction.found(&facts.headers, entry, standing, now)
+                    }
                     Err(_) => transaction.lost(),
                 },
                 Command::Call(inward) => {
                     let request = sent_inwards(&parts, body.take().unwrap_or_default(), &inward);
-                    began = core.begin(&place, deadline);
+                    let began = core.stamps.position();
                     let request_time = core.clock.now();
                     let came = inner.clone().oneshot(request).await;
-                    let at = Exchange { request_time, response_time: core.clock.now() };
+                    let response_time = core.clock.now();
+                    let at = Exchange { began, request_time, response_time };
+                    if let Ok(response) = &came {
+                        let declared = core.declared(&config, response.extensions());
+                        core.purge_declared(&declared, deadline).await;
+                    }
                     let command = match &came {
                         Ok(response) => {
                             transaction.answered(&facts, ResponseHead::from(response), at)
@@ -83,7 +100,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                     return Ok(served(core, serving, &facts.headers, &facts.demand, finish));
                 }
                 Command::Freshen(serving, filing) => {
-                    core.file_soon(filing, serving.stored.clone(), began);
+                    core.file_soon(filing, serving.stored.clone(), deadline);
                     Command::Serve(*serving)
                 }
                 Command::Drop(then) => {
@@ -100,7 +117,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                 Command::Relay(relay) => match answer.take() {
                     Some(answer) => {
                         return answer.map(|response| {
-                            relayed(core, &config, finish, relay, response, began)
+                            relayed(core, &config, finish, relay, response, deadline)
                         });
                     }
                     // Not reached: the machine relays what was answered, and nothing twice.

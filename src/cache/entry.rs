@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::cache::index::Index;
 use crate::cache::key::Generation;
 use crate::cache::lines::Lines;
-use crate::fields::etag::EntityTag;
+use crate::cache::mark::{Position, Target};
+use crate::fields::etag::{self, EntityTag};
 use crate::fields::vary::VaryList;
-use crate::time::{Moment, Ticks, Timestamp};
+use crate::time::{Moment, Timestamp};
 
 /// What a [`Store`](crate::store::Store) keeps under one key: opaque, and cheap to clone.
 ///
@@ -37,7 +38,7 @@ pub(crate) enum Stored {
     /// Which fields select among the variants of a resource, and which variants there are.
     Index(Arc<Index>),
     /// The generation that the divisions of a resource hang on.
-    Root(Generation),
+    Root(Arc<Generation>),
 }
 
 #[derive(Debug)]
@@ -59,11 +60,17 @@ pub(crate) struct EntryMeta {
     /// RFC 9111 §4.2.3: `corrected_initial_age`.
     pub(crate) initial_age: Duration,
     /// When it was asked for. Of two responses the one that was asked for later is the newer.
-    pub(crate) requested: Ticks,
+    pub(crate) requested: Moment,
     /// When the response came: `response_time`.
     pub(crate) received: Moment,
+    /// Where its fetch began: what was purged later than that makes it unusable.
+    pub(crate) began: Position,
+    pub(crate) checked: Checked,
+    /// What it is tagged with.
+    pub(crate) tags: Box<[Target]>,
     pub(crate) date: Timestamp,
-    pub(crate) etag: Option<EntityTag>,
+    /// Whether its ETag is one that can be compared: see [`Self::etag`].
+    pub(crate) has_etag: bool,
     pub(crate) last_modified: Option<Timestamp>,
     pub(crate) vary: VaryList,
     pub(crate) staleness: Staleness,
@@ -73,9 +80,22 @@ pub(crate) struct EntryMeta {
     pub(crate) is_explicit: bool,
     /// Its freshness was a handler's hint, which no stored field tells of.
     pub(crate) is_hinted: bool,
+    /// It came to this process, whose ticks count for it. Of what was read from bytes only the wall clock does.
+    pub(crate) is_local: bool,
     /// The longest residence that anybody was told, in milliseconds: ages do not run backwards, even if
     /// the wall clock does.
     pub(crate) residence_seen: AtomicU64,
+}
+
+/// When it was last held against what was purged: see [`Stamps`](crate::cache::stamps::Stamps). It goes with
+/// one position and is never given to another.
+#[derive(Debug)]
+pub(crate) struct Checked(pub(crate) crate::sync::atomic::AtomicU64);
+
+impl Default for Checked {
+    fn default() -> Self {
+        Self(crate::sync::atomic::AtomicU64::new(0))
+    }
 }
 
 /// When a stored response may be served although it is not fresh.
@@ -97,7 +117,7 @@ impl Entry {
         let bytes = match &self.0 {
             Stored::Response(response) => response.bytes(),
             Stored::Index(index) => index.bytes(),
-            Stored::Root(_) => 0,
+            Stored::Root(_) => size_of::<Generation>(),
         };
         (bytes + size_of::<Self>()) as u64
     }
@@ -119,22 +139,49 @@ impl fmt::Debug for Entry {
 impl StoredResponse {
     pub(crate) fn bytes(&self) -> usize {
         let trailers = self.trailers.as_deref().map_or(0, fields_bytes);
-        size_of::<Self>() + self.meta.lines.bytes() + self.body.len() + trailers
+        let tags = size_of_val(&*self.meta.tags);
+        size_of::<Self>() + self.meta.lines.bytes() + self.body.len() + tags + trailers
     }
 }
 
 impl EntryMeta {
     /// RFC 9111 §4.2.3: `current_age`. It never runs backwards while the entry stays in this process.
     pub(crate) fn age(&self, now: Moment) -> Duration {
-        let by_ticks = now.ticks.as_nanos().saturating_sub(self.received.ticks.as_nanos()) / NANOS;
-        let by_wall = now.wall.as_millis().saturating_sub(self.received.wall.as_millis());
-        let millis = by_ticks.max(u64::try_from(by_wall).unwrap_or(0));
+        let millis = u64::try_from(self.residence(now).as_millis()).unwrap_or(u64::MAX);
         // The wall clock may step forward and back again; what was once told stays told.
         let seen = self.residence_seen.load(Ordering::Relaxed);
         if millis > seen {
             self.residence_seen.fetch_max(millis, Ordering::Relaxed);
         }
         self.initial_age.saturating_add(Duration::from_millis(millis.max(seen)))
+    }
+
+    /// RFC 9111 §4.2.3: `resident_time`, the greater of what the two clocks say.
+    pub(crate) fn residence(&self, now: Moment) -> Duration {
+        let by_ticks = match self.is_local {
+            true => now.ticks.as_nanos().saturating_sub(self.received.ticks.as_nanos()) / NANOS,
+            false => 0,
+        };
+        let by_wall = now.wall.as_millis().saturating_sub(self.received.wall.as_millis());
+        Duration::from_millis(by_ticks.max(u64::try_from(by_wall).unwrap_or(0)))
+    }
+
+    /// Whether it was asked for later than another.
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
+        match self.is_local && other.is_local {
+            true => self.requested.ticks > other.requested.ticks,
+            false => self.requested.wall > other.requested.wall,
+        }
+    }
+
+    /// Whether it is stamped with a time that is yet to come: by a clock that is wrong, or by somebody who
+    /// would have it live for ever. So much may two clocks differ.
+    pub(crate) fn is_of_the_future(&self, now: Moment) -> bool {
+        !self.is_local && self.received.wall.since(now.wall) > CLOCKS_DIFFER_MAX
+    }
+
+    pub(crate) fn etag(&self) -> Option<EntityTag<'_>> {
+        if self.has_etag { etag::sole(self.lines.get_all(&header::ETAG)) } else { None }
     }
 
     /// The field as it came, to send inwards in a conditional request.
@@ -152,14 +199,18 @@ impl EntryMeta {
             initial_age: Duration::ZERO,
             requested: self.requested,
             received,
+            began: self.began,
+            checked: Checked::default(),
+            tags: Box::default(),
             date: self.date,
-            etag: self.etag.clone(),
+            has_etag: self.has_etag,
             last_modified: self.last_modified,
             vary: self.vary.clone(),
             staleness: self.staleness,
             immutable: self.immutable,
             is_explicit: self.is_explicit,
             is_hinted: self.is_hinted,
+            is_local: self.is_local,
             residence_seen: AtomicU64::new(0),
         }
     }
@@ -170,7 +221,7 @@ impl EntryMeta {
     }
 
     pub(crate) fn has_validator(&self) -> bool {
-        self.etag.is_some() || self.last_modified.is_some()
+        self.has_etag || self.last_modified.is_some()
     }
 }
 
@@ -180,6 +231,7 @@ fn fields_bytes(fields: &HeaderMap) -> usize {
     text + fields.capacity() * FIELD_BYTES
 }
 
+const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(5);
 /// In a millisecond.
 const NANOS: u64 = 1_000_000;
 /// What `HeaderMap` keeps for a field beside its text: the bucket, and its slot in the index.

@@ -12,32 +12,21 @@ use crate::cache::entry::{Entry, Stored, StoredResponse};
 use crate::cache::flow::Filing;
 use crate::cache::index::Index;
 use crate::cache::key::{CacheKey, Place};
+use crate::cache::mark::{PurgeKind, Standing, Target};
 use crate::cache::spawn::finish_soon;
+use crate::cache::stamps::Noted;
 use crate::clock::Clock;
 use crate::rules::reason::Reason;
 use crate::store::{Store, StoreError};
 
-/// What a fetch has to know when its response comes to be stored.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Began {
-    /// The writes that the resource had seen when the fetch began.
-    pub(crate) writes: u64,
-    /// For each step of the store.
-    pub(crate) deadline: Duration,
-}
-
 impl<St: Store, C: Clock> Core<St, C> {
-    pub(crate) fn begin(&self, place: &Place, deadline: Duration) -> Began {
-        Began { writes: self.writes.seen(place.resource()), deadline }
-    }
-
     /// Stores a response while nobody waits for it. What a store keeps waiting is bounded in bytes: a
     /// response that would be too many is not stored.
     pub(crate) fn file_soon(
         self: &Arc<Self>,
         filing: Filing,
         response: Arc<StoredResponse>,
-        began: Began,
+        deadline: Duration,
     ) {
         let bytes = Entry(Stored::Response(response.clone())).bytes();
         if self.waiting.fetch_add(bytes, Ordering::Relaxed) > WAITING_BYTES_MAX {
@@ -46,19 +35,19 @@ impl<St: Store, C: Clock> Core<St, C> {
         }
         let waiting = Waiting { core: self.clone(), bytes };
         finish_soon(async move {
-            let _ = waiting.core.file(&filing, response, began).await;
+            let _ = waiting.core.file(&filing, response, deadline).await;
         });
     }
 
     /// Stores a response where it belongs, unless its resource was written while it was on its way, or a
     /// newer one is there already.
-    async fn file(
+    pub(crate) async fn file(
         &self,
         filing: &Filing,
         response: Arc<StoredResponse>,
-        began: Began,
+        deadline: Duration,
     ) -> Result<(), Reason> {
-        let result = self.filed(filing, response, began).await;
+        let result = self.filed(filing, response, deadline).await;
         match result {
             Ok(()) => self.stats.stored(),
             Err(reason) => self.not_stored(Some(reason)),
@@ -70,20 +59,24 @@ impl<St: Store, C: Clock> Core<St, C> {
         &self,
         filing: &Filing,
         response: Arc<StoredResponse>,
-        began: Began,
+        deadline: Duration,
     ) -> Result<(), Reason> {
-        let overtaken = || self.writes.seen(filing.place.resource()) != began.writes;
+        let stored = response.clone();
+        let overtaken = || {
+            let standing = self.standing(&stored.meta, &filing.place, self.clock.now());
+            matches!(standing, Standing::Gone | Standing::Unknown)
+        };
         if Entry(Stored::Response(response.clone())).bytes() > self.store.entry_bytes_max() {
             return Err(Reason::TooLarge);
         }
         if overtaken() {
             return Err(Reason::Overtaken);
         }
-        let put = self.put(filing, response, began.deadline).await;
+        let put = self.put(filing, response, deadline).await;
         if overtaken() {
-            // The write removed what was there before; this may have come after it, even where the store
-            // did not say so in time.
-            let _ = self.removed(slice::from_ref(&filing.place), began.deadline).await;
+            // It is never served. But the purge removed what was there before, and this may have brought
+            // back the way to it, even where the store did not say so in time.
+            let _ = self.removed(&keys_of(slice::from_ref(&filing.place)), deadline).await;
             return Err(Reason::Overtaken);
         }
         match put {
@@ -109,17 +102,30 @@ impl<St: Store, C: Clock> Core<St, C> {
         places: &[Place],
         deadline: Duration,
     ) -> Result<(), StoreError> {
-        self.stats.invalidated();
-        // Before any removal: what is on its way from now on finds that it was overtaken.
-        for place in places {
-            self.writes.note(place.resource());
-        }
-        self.removed(places, deadline).await
+        let target = |place: &Place| Target::resource(&self.secret, place.resource().as_bytes());
+        let targets: Vec<Target> = places.iter().map(target).collect();
+        self.purge(&targets, PurgeKind::Hard, &keys_of(places), deadline).await.map(|_| ())
     }
 
-    async fn removed(&self, places: &[Place], deadline: Duration) -> Result<(), StoreError> {
-        let keys: Vec<CacheKey> =
-            places.iter().flat_map(|place| [place.resource().clone(), place.root()]).collect();
+    /// Notes the purges, then removes what lies under these keys.
+    pub(crate) async fn purge(
+        &self,
+        targets: &[Target],
+        kind: PurgeKind,
+        keys: &[CacheKey],
+        deadline: Duration,
+    ) -> Result<Vec<Noted>, StoreError> {
+        self.stats.invalidated();
+        // Before any removal: what is on its way from now on finds that it was overtaken.
+        let noted = self.note(targets, kind, deadline).await;
+        let removed = match keys {
+            [] => Ok(()),
+            keys => self.removed(keys, deadline).await,
+        };
+        removed.and(noted)
+    }
+
+    async fn removed(&self, keys: &[CacheKey], deadline: Duration) -> Result<(), StoreError> {
         // One that fails or hangs is no reason to leave the others where they are.
         let removals = keys.iter().map(|key| self.store.remove(key));
         self.asked(deadline, side_by_side(removals)).await
@@ -133,6 +139,11 @@ impl<St: Store, C: Clock> Core<St, C> {
         deadline: Duration,
     ) -> Result<bool, StoreError> {
         let retain_for = filing.retention.0;
+        // Of two that change an index at a time one would lose its variant, and the index its bound.
+        let _alone = match filing.vary.is_empty() && !filing.place.is_divided() {
+            true => None,
+            false => Some(self.alone(filing.place.resource(), deadline).await?),
+        };
         let base = self.base(&filing.place, deadline).await?;
         let there = self.asked(deadline, self.store.get(&base)).await?.map(|entry| entry.0);
         if filing.vary.is_empty() {
@@ -177,12 +188,16 @@ impl<St: Store, C: Clock> Core<St, C> {
         let root = place.root();
         let found = self.asked(deadline, self.store.get(&root)).await?;
         let generation = match found.map(|entry| entry.0) {
-            Some(Stored::Root(generation)) => generation,
+            Some(Stored::Root(generation)) => *generation,
             _ => {
                 let generation = self.generation();
                 self.asked(
                     deadline,
-                    self.store.put(&root, Entry(Stored::Root(generation)), ROOT_RETAINED_FOR),
+                    self.store.put(
+                        &root,
+                        Entry(Stored::Root(Arc::new(generation))),
+                        ROOT_RETAINED_FOR,
+                    ),
                 )
                 .await?;
                 generation
@@ -202,6 +217,11 @@ impl<St, C> Drop for Waiting<St, C> {
     fn drop(&mut self) {
         self.core.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
     }
+}
+
+/// What leads to everything that is stored for these resources.
+pub(crate) fn keys_of(places: &[Place]) -> Vec<CacheKey> {
+    places.iter().flat_map(|place| [place.resource().clone(), place.root()]).collect()
 }
 
 /// Does all of the work at once; an error if any of it failed, when everything is done.
@@ -229,13 +249,12 @@ where
 /// Whether what lies there came of a later fetch (RFC 9111 §4: of several responses the most recent one
 /// is used), or is no longer the response that a 304 freshened.
 fn is_newer(there: Option<&Stored>, filing: &Filing, response: &StoredResponse) -> bool {
-    let requested = match there {
-        Some(Stored::Response(there)) => Some(there.meta.requested),
-        _ => None,
-    };
+    let Some(Stored::Response(there)) = there else { return false };
     match filing.freshens {
-        Some(freshens) => requested.is_some_and(|requested| requested != freshens),
-        None => requested.is_some_and(|requested| requested > response.meta.requested),
+        // A store that keeps bytes keeps the wall clock alone.
+        Some(freshens) if !there.meta.is_local => there.meta.requested.wall != freshens.wall,
+        Some(freshens) => there.meta.requested != freshens,
+        None => there.meta.is_newer_than(&response.meta),
     }
 }
 

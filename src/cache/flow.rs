@@ -13,6 +13,7 @@ use http::{HeaderMap, StatusCode};
 use crate::cache::entry::{Entry, EntryMeta, Stored, StoredResponse};
 use crate::cache::index::Index;
 use crate::cache::key::{CacheKey, Place};
+use crate::cache::mark::Standing;
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::telling::Telling;
 use crate::digest::Secret;
@@ -81,20 +82,21 @@ pub(crate) struct Glanced<'a> {
     pub(crate) outcome: CacheOutcome,
 }
 
-/// What a transaction would serve of this entry, which lies under the resource's own key; `None` where there
-/// is more to think of than its freshness.
+/// What a transaction would serve of this response, which lies under the resource's own key and was not
+/// purged; `None` where there is more to think of than its freshness.
 pub(crate) fn at_a_glance<'a>(
     policy: &CachePolicy,
     demand: &Demand,
     request: &HeaderMap,
-    entry: &'a Entry,
+    stored: &'a StoredResponse,
     now: Moment,
 ) -> Option<Glanced<'a>> {
-    let Stored::Response(stored) = &entry.0 else { return None };
     if demand.is_head || demand.has_range || stored.trailers.is_some() {
         return None;
     }
-    let Reuse::Fresh { age, reason: None } = policy.reuse(*demand, &stored.meta, now) else {
+    let Reuse::Fresh { age, reason: None } =
+        policy.reuse(*demand, &stored.meta, Standing::Good, now)
+    else {
         return None;
     };
     let is_not_modified = demand.has_condition && is_not_modified(request, &stored.meta, now.wall);
@@ -124,35 +126,34 @@ impl Transaction {
         self.missed(Forward::UriMiss)
     }
 
-    /// What the store had under the key that was asked for.
+    /// What the store had under the key that was asked for, and how it stands to what was purged since.
     pub(crate) fn found(
         &mut self,
         request: &HeaderMap,
         entry: Option<Entry>,
+        standing: Standing,
         now: Moment,
     ) -> Command {
         match (&self.state, entry.map(|entry| entry.0)) {
-            (State::Root, Some(Stored::Root(generation))) => match self.place.divided(generation) {
-                Some(key) => {
-                    self.state = State::Base(key.clone());
-                    Command::Get(key)
-                }
-                None => self.missed(Forward::UriMiss),
-            },
-            (State::Base(_), Some(Stored::Response(stored))) => self.judged(stored, now),
-            (State::Base(base), Some(Stored::Index(index))) => {
-                match self
-                    .selector()
-                    .values(index.vary(), request)
-                    .map(|values| base.variant(index.generation(), &values))
-                {
+            (State::Root, Some(Stored::Root(generation))) => {
+                match self.place.divided(*generation) {
                     Some(key) => {
-                        index.touch(&key, now.ticks);
-                        self.state = State::Variant(index);
+                        self.state = State::Base(key.clone());
                         Command::Get(key)
                     }
-                    None => self.missed(Forward::VaryMiss),
+                    None => self.missed(Forward::UriMiss),
                 }
+            }
+            (State::Base(_), Some(Stored::Response(_))) if standing == Standing::Gone => {
+                self.missed(Forward::UriMiss)
+            }
+            (State::Base(_), Some(Stored::Response(stored))) => self.judged(stored, standing, now),
+            (State::Base(base), Some(Stored::Index(index))) => {
+                let values = self.selector().values(index.vary(), request);
+                let key = base.variant(index.generation(), &values);
+                index.touch(&key, now.ticks);
+                self.state = State::Variant(index);
+                Command::Get(key)
             }
             (State::Variant(index), None) => match self.aliased(index, request) {
                 Some(key) => {
@@ -161,8 +162,10 @@ impl Transaction {
                 }
                 None => self.missed(Forward::VaryMiss),
             },
-            (State::Variant(_) | State::Alias, Some(Stored::Response(stored))) => {
-                self.judged(stored, now)
+            (State::Variant(_) | State::Alias, Some(Stored::Response(stored)))
+                if standing != Standing::Gone =>
+            {
+                self.judged(stored, standing, now)
             }
             (State::Variant(_) | State::Alias, _) => self.missed(Forward::VaryMiss),
             _ => self.missed(Forward::UriMiss),
@@ -232,8 +235,8 @@ impl Transaction {
     }
 
     /// RFC 9111 §4: fresh, or to be validated first.
-    fn judged(&mut self, stored: Arc<StoredResponse>, now: Moment) -> Command {
-        match self.setting.policy.reuse(self.demand, &stored.meta, now) {
+    fn judged(&mut self, stored: Arc<StoredResponse>, standing: Standing, now: Moment) -> Command {
+        match self.setting.policy.reuse(self.demand, &stored.meta, standing, now) {
             Reuse::Fresh { age, reason } => Command::Serve(Serving {
                 for_this_client: HeaderMap::new(),
                 outcome: fresh(&stored.meta, age, reason),

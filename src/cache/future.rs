@@ -3,9 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::util::Oneshot;
@@ -13,6 +14,7 @@ use tower_service::Service;
 
 use crate::cache::body::CacheBody;
 use crate::cache::finish::Finish;
+use crate::cache::hint::PurgesTag;
 use crate::cache::outcome::CacheOutcome;
 
 pin_project! {
@@ -40,7 +42,15 @@ pin_project! {
         B: Body,
     {
         Ready { response: Option<Response<CacheBody<B>>> },
-        Direct { #[pin] inner: Oneshot<S, Request<ReqBody>>, finish: Finish, outcome: CacheOutcome },
+        Direct {
+            #[pin]
+            inner: Oneshot<S, Request<ReqBody>>,
+            finish: Finish,
+            outcome: CacheOutcome,
+            core: Option<Arc<dyn Purging>>,
+        },
+        // Until what the response declares to have changed is purged.
+        Purging { purged: Pin<Box<dyn Future<Output = ()> + Send>>, response: Option<Response<CacheBody<B>>> },
         Driven { driven: Driven<B, S::Error> },
     }
 }
@@ -60,7 +70,16 @@ where
         finish: Finish,
         outcome: CacheOutcome,
     ) -> Self {
-        Self::of(State::Direct { inner: Oneshot::new(inner, request), finish, outcome })
+        let inner = Oneshot::new(inner, request);
+        Self::of(State::Direct { inner, finish, outcome, core: None })
+    }
+
+    /// With what the response declares to have changed purged by this core.
+    pub(crate) fn purging(mut self, by: Arc<dyn Purging>) -> Self {
+        if let State::Direct { core, .. } = &mut self.state {
+            *core = Some(by);
+        }
+        self
     }
 
     fn of(state: State<S, ReqBody, B>) -> Self {
@@ -82,24 +101,58 @@ where
     type Output = Result<Response<CacheBody<B>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let mut this = self.project();
         if *this.is_done {
             return Poll::Pending;
         }
-        let response = match this.state.project() {
-            StateProj::Ready { response } => match response.take() {
-                Some(response) => Ok(response),
-                None => return Poll::Pending,
-            },
-            StateProj::Direct { inner, finish, outcome } => {
-                let passing = |body| CacheBody::passing(body, *outcome);
-                ready!(inner.poll(cx)).map(|response| finish.apply(response.map(passing)))
-            }
-            StateProj::Driven { driven } => ready!(driven.as_mut().poll(cx)),
+        let response = loop {
+            let (purged, response) = match this.state.as_mut().project() {
+                StateProj::Ready { response } => match response.take() {
+                    Some(response) => break Ok(response),
+                    None => return Poll::Pending,
+                },
+                StateProj::Direct { inner, finish, outcome, core } => {
+                    let passing = |body| CacheBody::passing(body, *outcome);
+                    let response = match ready!(inner.poll(cx)) {
+                        Ok(response) => response.map(passing),
+                        Err(error) => break Err(error),
+                    };
+                    match core.take().filter(|_| declares(&response)) {
+                        Some(core) => {
+                            let purged = core.purge_declared(finish, response.extensions());
+                            (purged, Some(finish.apply(response)))
+                        }
+                        None => break Ok(finish.apply(response)),
+                    }
+                }
+                StateProj::Purging { purged, response } => {
+                    ready!(purged.as_mut().poll(cx));
+                    match response.take() {
+                        Some(response) => break Ok(response),
+                        None => return Poll::Pending,
+                    }
+                }
+                StateProj::Driven { driven } => break ready!(driven.as_mut().poll(cx)),
+            };
+            this.state.set(State::Purging { purged, response });
         };
         *this.is_done = true;
         Poll::Ready(response)
     }
+}
+
+/// A core, for what a response declares to have changed.
+pub(crate) trait Purging: Send + Sync {
+    /// Purges it, before the response is sent.
+    fn purge_declared(
+        self: Arc<Self>,
+        finish: &Finish,
+        response: &Extensions,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+fn declares<B>(response: &Response<B>) -> bool {
+    response.extensions().get::<PurgesTag>().is_some()
 }
 
 impl<S, ReqBody, B> fmt::Debug for ResponseFuture<S, ReqBody, B>

@@ -2,29 +2,32 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, Method, Uri};
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{Request, Response};
 
 use crate::cache::core::Core;
 use crate::cache::layer::Config;
+use crate::cache::purge::{Purge, PurgeError};
 use crate::cache::stats::CacheStats;
 use crate::clock::Clock;
-use crate::head::RequestHead;
-use crate::store::{Store, StoreError};
+use crate::rules::reason::Reason;
+use crate::store::{Reach, Store};
 
-/// A cache, for code outside the path of requests: counts, and purging by URL. Clones are the same handle.
+/// A cache, for code outside the path of requests: counts, purging and priming. Clones are the same handle.
 ///
 /// ```
-/// use tower_keep::cache::CacheLayer;
+/// use tower_keep::cache::{CacheLayer, Purge};
 /// use tower_keep::store::MemoryStore;
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20));
 /// let handle = cache.handle();
-/// handle.purge_url(&"http://shop.example/products/7".parse().unwrap()).await.unwrap();
+/// handle.purge(Purge::url("http://shop.example/products/7".parse().unwrap())).await.unwrap();
 /// assert_eq!(handle.stats().hits, 0);
 /// # });
 /// ```
@@ -41,17 +44,78 @@ impl CacheHandle {
         self.0.stats()
     }
 
-    /// Removes everything that is stored for a URL: all variants and all partitions, in this layer's scope.
+    /// Purges it, on any store, in the scope of the layer that the handle was made by.
     ///
-    /// The URL is absolute, and is given to the layer's key function as a GET without fields would be. When
-    /// this returns, the store has removed it, and what was on its way from the inner service meanwhile
-    /// will not be stored by this process.
+    /// When this returns, nothing of it is served in this process any more, neither what is stored nor what
+    /// was on its way from the inner service. Where the store has a [`Ledger`](crate::store::Ledger),
+    /// other instances serve none of it a tenth of a second later: the [`Reach`] tells which.
     ///
     /// # Errors
-    /// [`PurgeErrorKind::Url`] where the URL has no scheme or authority; [`PurgeErrorKind::Store`] where the
-    /// store failed or was too slow, so that the responses may still be served.
-    pub async fn purge_url(&self, url: &Uri) -> Result<(), PurgeError> {
-        self.0.purge_url(url).await
+    /// Where there is nothing that could be purged so, and where the store or the ledger failed or took too
+    /// long: then it may still be served.
+    pub async fn purge(&self, purge: Purge) -> Result<Reach, PurgeError> {
+        self.0.purge(purge).await
+    }
+
+    /// Purges what the source yields, one after the other, until it ends: a database's notifications, a
+    /// queue, a channel. Dropping the future stops it.
+    ///
+    /// A purge that fails is counted, traced with the `tracing` feature, and does not stop the next one.
+    ///
+    /// ```
+    /// use tower_keep::cache::{CacheLayer, Purge};
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).handle();
+    /// let source = futures_util::stream::iter(["user:7", ""].map(Purge::tag));
+    /// let tally = cache.purge_from(source).await;
+    /// assert_eq!((tally.purged, tally.failed), (1, 1));
+    /// # });
+    /// ```
+    pub async fn purge_from(&self, source: impl Stream<Item = Purge>) -> PurgeTally {
+        let mut source = pin!(source);
+        let mut tally = PurgeTally::default();
+        while let Some(purge) = poll_fn(|cx| source.as_mut().poll_next(cx)).await {
+            match self.purge(purge).await {
+                Ok(_) => tally.purged += 1,
+                Err(error) => {
+                    tally.failed += 1;
+                    #[cfg(feature = "tracing")]
+                    tracing::warn!(target: "tower_keep::cache", kind = ?error.kind(), "purge failed");
+                    #[cfg(not(feature = "tracing"))]
+                    let _ = error;
+                }
+            }
+        }
+        tally
+    }
+
+    /// Stores a response as if the inner service had just answered this request with it: the same rules say
+    /// whether it may be stored, where it lies and who is served it.
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).handle();
+    /// let request = Request::get("http://shop.example/").body(()).unwrap();
+    /// let response = Response::builder().header("cache-control", "max-age=60");
+    /// cache.put(&request, response.body("hello".into()).unwrap()).await.unwrap();
+    /// assert_eq!(cache.stats().stored, 1);
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    /// With the [`Reason`] why it is not stored.
+    pub async fn put(
+        &self,
+        request: &Request<()>,
+        response: Response<Bytes>,
+    ) -> Result<(), PutError> {
+        self.0.put(request, response).await
     }
 }
 
@@ -61,63 +125,65 @@ impl fmt::Debug for CacheHandle {
     }
 }
 
-/// Why a purge was not done.
+/// How many purges of a source were done: see [`CacheHandle::purge_from`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PurgeTally {
+    /// So many were done.
+    pub purged: u64,
+    /// So many failed: what they were of may still be served.
+    pub failed: u64,
+}
+
+/// Why a response was not stored by [`CacheHandle::put`].
 ///
 /// ```
-/// use tower_keep::cache::{CacheLayer, PurgeErrorKind};
+/// use http::{Request, Response};
+/// use tower_keep::cache::{CacheLayer, Reason};
 /// use tower_keep::store::MemoryStore;
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).handle();
-/// let error = cache.purge_url(&"/products/7".parse().unwrap()).await.unwrap_err();
-/// assert_eq!(error.kind(), PurgeErrorKind::Url);
+/// let request = Request::get("http://shop.example/").body(()).unwrap();
+/// let error = cache.put(&request, Response::new("hello".into())).await.unwrap_err();
+/// assert_eq!(error.kind(), Reason::NoFreshness);
 /// # });
 /// ```
-#[derive(Debug)]
-pub struct PurgeError {
-    kind: PurgeErrorKind,
-    source: Option<StoreError>,
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutError(Reason);
 
-/// The kinds of [`PurgeError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum PurgeErrorKind {
-    /// The URL is not absolute, so it names no stored response.
-    Url,
-    /// The store failed; what was to be removed may still be there.
-    Store,
-}
-
-impl PurgeError {
-    /// What kind of failure it is.
-    pub fn kind(&self) -> PurgeErrorKind {
-        self.kind
+impl PutError {
+    /// Why.
+    pub fn kind(&self) -> Reason {
+        self.0
     }
 }
 
-impl fmt::Display for PurgeError {
+impl From<Reason> for PutError {
+    fn from(reason: Reason) -> Self {
+        Self(reason)
+    }
+}
+
+impl fmt::Display for PutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            PurgeErrorKind::Url => "the URL to purge needs a scheme and an authority",
-            PurgeErrorKind::Store => "the store did not carry out the purge",
-        })
+        write!(f, "the response was not stored: {}", self.0)
     }
 }
 
-impl Error for PurgeError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
-    }
-}
+impl Error for PutError {}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The handle without the types of the store and the clock.
 trait Handled: Send + Sync {
     fn stats(&self) -> CacheStats;
-    fn purge_url<'a>(
+    fn purge(&self, purge: Purge) -> Boxed<'_, Result<Reach, PurgeError>>;
+    fn put<'a>(
         &'a self,
-        url: &'a Uri,
-    ) -> Pin<Box<dyn Future<Output = Result<(), PurgeError>> + Send + 'a>>;
+        request: &'a Request<()>,
+        response: Response<Bytes>,
+    ) -> Boxed<'a, Result<(), PutError>>;
 }
 
 struct Parts<St, C> {
@@ -130,24 +196,15 @@ impl<St: Store, C: Clock> Handled for Parts<St, C> {
         self.core.stats.read()
     }
 
-    fn purge_url<'a>(
+    fn purge(&self, purge: Purge) -> Boxed<'_, Result<Reach, PurgeError>> {
+        Box::pin(async { self.core.carry_out(&self.config, purge).await })
+    }
+
+    fn put<'a>(
         &'a self,
-        url: &'a Uri,
-    ) -> Pin<Box<dyn Future<Output = Result<(), PurgeError>> + Send + 'a>> {
-        Box::pin(async move {
-            let (headers, extensions) = (HeaderMap::new(), Extensions::new());
-            let head = RequestHead {
-                method: &Method::GET,
-                uri: url,
-                headers: &headers,
-                extensions: &extensions,
-            };
-            let places = self.config.telling.written(head);
-            if url.scheme().is_none() || url.authority().is_none() || places.is_empty() {
-                return Err(PurgeError { kind: PurgeErrorKind::Url, source: None });
-            }
-            let done = self.core.invalidate(&places, self.config.store_deadline).await;
-            done.map_err(|source| PurgeError { kind: PurgeErrorKind::Store, source: Some(source) })
-        })
+        request: &'a Request<()>,
+        response: Response<Bytes>,
+    ) -> Boxed<'a, Result<(), PutError>> {
+        Box::pin(async move { Ok(self.core.prime(&self.config, request, response).await?) })
     }
 }

@@ -19,13 +19,14 @@ use crate::rules::policy::CachePolicy;
 /// let mut response = http::Response::new("hello");
 /// response.extensions_mut().insert(CacheHint::fresh_for(Duration::from_secs(60)));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheHint {
     pub(crate) fresh_for: Option<Duration>,
     pub(crate) while_revalidate: Option<Duration>,
     pub(crate) if_error: Option<Duration>,
     pub(crate) public: bool,
     pub(crate) no_store: bool,
+    pub(crate) tags: Vec<Box<str>>,
 }
 
 impl CacheHint {
@@ -47,6 +48,7 @@ impl CacheHint {
             if_error: None,
             public: false,
             no_store: false,
+            tags: Vec::new(),
         }
     }
 
@@ -65,6 +67,7 @@ impl CacheHint {
             if_error: None,
             public: false,
             no_store: true,
+            tags: Vec::new(),
         }
     }
 
@@ -82,6 +85,21 @@ impl CacheHint {
         self
     }
 
+    /// Tags it, so that it can be purged with all that carry the same tag: see
+    /// [`Purge::tag`](crate::cache::Purge::tag) and [`PurgesTag`]. At most 64 tags, of 256 bytes each.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CacheHint;
+    ///
+    /// let of_user = CacheHint::fresh_for(Duration::from_secs(60)).tag("user:7").tag("users");
+    /// ```
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<Box<str>>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
     /// It may be served for so long past its freshness while it is validated (RFC 5861 §3). For now the
     /// validation comes first: within this window the stale response stands in where it fails.
     #[must_use]
@@ -94,6 +112,34 @@ impl CacheHint {
     #[must_use]
     pub const fn stale_if_error(mut self, window: Duration) -> Self {
         self.if_error = Some(window);
+        self
+    }
+}
+
+/// A handler's word that what is tagged so has changed: attach it to the response's extensions, of whatever
+/// method and status. What carries the tag, in the scope of the layer, is purged before the response is sent.
+///
+/// With the `axum` feature it is a response part: `(PurgesTag::new("user:7"), StatusCode::NO_CONTENT)`.
+///
+/// ```
+/// use tower_keep::cache::PurgesTag;
+///
+/// let mut response = http::Response::new("saved");
+/// response.extensions_mut().insert(PurgesTag::new("user:7").and("users"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurgesTag(pub(crate) Vec<Box<str>>);
+
+impl PurgesTag {
+    /// The responses that carry this tag, of at most 256 bytes.
+    pub fn new(tag: impl Into<Box<str>>) -> Self {
+        Self(vec![tag.into()])
+    }
+
+    /// And those that carry another.
+    #[must_use]
+    pub fn and(mut self, tag: impl Into<Box<str>>) -> Self {
+        self.0.push(tag.into());
         self
     }
 }

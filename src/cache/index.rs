@@ -69,8 +69,9 @@ impl Index {
         until: Timestamp,
         now: Ticks,
     ) -> (Self, Option<CacheKey>) {
-        let mut variants: Vec<Variant> =
-            self.variants.iter().filter(|variant| variant.key != key).map(Variant::copy).collect();
+        let mut variants = Vec::with_capacity((self.variants.len() + 1).min(VARIANTS_MAX));
+        let others = self.variants.iter().filter(|variant| variant.key != key);
+        variants.extend(others.map(Variant::copy));
         let mut left = None;
         if variants.len() >= VARIANTS_MAX {
             let least = variants
@@ -91,6 +92,27 @@ impl Index {
             },
             left,
         )
+    }
+
+    /// The variants and their aliases, the least recently used first.
+    pub(crate) fn variants(&self) -> Vec<(&CacheKey, Option<&Selecting>)> {
+        let mut variants: Vec<&Variant> = self.variants.iter().collect();
+        variants.sort_by_cached_key(|variant| variant.used.load(Ordering::Relaxed));
+        variants.iter().map(|variant| (&variant.key, variant.alias.as_ref())).collect()
+    }
+
+    /// An index that was taken apart by [`Index::variants`]. Ticks mean nothing elsewhere: the variants keep
+    /// their order, and all count as used before any that is asked for from now on.
+    pub(crate) fn restored(
+        generation: Generation,
+        vary: VaryList,
+        variants: Vec<(CacheKey, Option<Selecting>)>,
+        until: Timestamp,
+    ) -> Option<Self> {
+        let restored = |(rank, (key, alias))| Variant { key, alias, used: AtomicU64::new(rank) };
+        let variants: Vec<Variant> = (0..).zip(variants).map(restored).collect();
+        let is_index = variants.len() <= VARIANTS_MAX;
+        is_index.then_some(Self { generation, vary, variants, until })
     }
 
     pub(crate) fn bytes(&self) -> usize {

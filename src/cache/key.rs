@@ -49,10 +49,43 @@ impl CacheKey {
         self.below(VARIANT, generation, values.as_bytes())
     }
 
-    #[cfg(test)]
-    pub(crate) fn for_test(bytes: &[u8]) -> Self {
+    /// The key with these bytes.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut key = Self::empty();
         key.extend(bytes);
+        key
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(bytes: &[u8]) -> Self {
+        Self::from_bytes(bytes)
+    }
+
+    /// The key of the resource that this one belongs to, and its root; `None` where it is no key of ours.
+    pub(crate) fn resource_and_root(&self) -> Option<[Self; 2]> {
+        let mut bytes = self.as_bytes();
+        // A variant hangs on a division at most, and that on a resource.
+        for _ in 0..3 {
+            match bytes {
+                [RESOURCE | ROOT, ..] => {
+                    let key = Self::from_bytes(bytes);
+                    return Some([key.of_kind(RESOURCE), key.of_kind(ROOT)]);
+                }
+                [DIVISION | VARIANT, rest @ ..] => bytes = first_part(rest)?,
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    pub(crate) fn is_resource(&self) -> bool {
+        self.as_bytes().first() == Some(&RESOURCE)
+    }
+
+    fn of_kind(&self, kind: u8) -> Self {
+        let mut key = Self::empty();
+        key.extend(&[kind]);
+        key.extend(self.as_bytes().get(1..).unwrap_or_default());
         key
     }
 
@@ -147,6 +180,7 @@ pub(crate) struct Generation(pub(crate) [u8; 16]);
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     resource: CacheKey,
+    scope_to: usize,
     origin_to: usize,
     target_at: usize,
     division: Option<Bytes>,
@@ -154,15 +188,24 @@ pub(crate) struct Place {
 
 /// What all keys of one layer begin with: its scope and scheme.
 #[derive(Clone, Debug)]
-pub(crate) struct KeyStart(Box<[u8]>);
+pub(crate) struct KeyStart {
+    bytes: Box<[u8]>,
+    scope_to: usize,
+}
 
 impl KeyStart {
     pub(crate) fn new(scope: &str, scheme: &str) -> Self {
         let mut key = CacheKey::empty();
         key.extend(&[RESOURCE, GET]);
         key.push(scope.as_bytes());
+        let scope_to = key.as_bytes().len();
         key.push(scheme.as_bytes());
-        Self(key.as_bytes().into())
+        Self { bytes: key.as_bytes().into(), scope_to }
+    }
+
+    /// The scope, as it begins every key of it.
+    pub(crate) fn scope(&self) -> &[u8] {
+        self.bytes.get(..self.scope_to).unwrap_or_default()
     }
 }
 
@@ -175,9 +218,10 @@ impl Place {
         target: &str,
         division: Option<Bytes>,
     ) -> Self {
-        let mut place = Self { resource: CacheKey::empty(), origin_to: 0, target_at: 0, division };
+        let (resource, scope_to) = (CacheKey::empty(), start.scope_to);
+        let mut place = Self { resource, scope_to, origin_to: 0, target_at: 0, division };
         let key = &mut place.resource;
-        key.extend(&start.0);
+        key.extend(&start.bytes);
         key.push(authority);
         place.origin_to = key.as_bytes().len();
         key.count(parts.len());
@@ -192,6 +236,11 @@ impl Place {
     /// The resource's own key: its one response, or its index.
     pub(crate) fn resource(&self) -> &CacheKey {
         &self.resource
+    }
+
+    /// The scope, as it begins every key of it.
+    pub(crate) fn scope(&self) -> &[u8] {
+        self.resource.as_bytes().get(..self.scope_to).unwrap_or_default()
     }
 
     /// Scope, scheme and authority, as they begin every key of the origin.
@@ -211,10 +260,7 @@ impl Place {
 
     /// The key of the generation that the divisions of the resource hang on.
     pub(crate) fn root(&self) -> CacheKey {
-        let mut key = CacheKey::empty();
-        key.extend(&[ROOT]);
-        key.extend(self.resource.as_bytes().get(1..).unwrap_or_default());
-        key
+        self.resource.of_kind(ROOT)
     }
 
     /// The key of this request's division under the given root, where it has one.
@@ -236,6 +282,18 @@ impl Place {
     }
 }
 
+/// The part that these bytes begin with, as [`CacheKey::push`] wrote it.
+fn first_part(bytes: &[u8]) -> Option<&[u8]> {
+    let mut length = 0usize;
+    for (at, byte) in bytes.iter().take(LENGTH_BYTES_MAX).enumerate() {
+        length |= usize::from(byte & 0x7f) << (7 * at);
+        if *byte < 0x80 {
+            return bytes.get(at + 1..)?.get(..length);
+        }
+    }
+    None
+}
+
 /// Appends a part with its length, so that no two lists of parts read alike.
 pub(crate) fn push(out: &mut Vec<u8>, part: &[u8]) {
     push_count(out, part.len());
@@ -254,5 +312,7 @@ const VARIANT: u8 = 3;
 const GET: u8 = 0;
 /// Room for a host of 24 letters and a target of 80, with what else a key holds.
 const SHORT_BYTES_MAX: usize = 118;
+/// So many are enough for a part of any length that there is.
+const LENGTH_BYTES_MAX: usize = 4;
 /// What else is likely to come, once a key is long.
 const LONG_BYTES_MORE: usize = 64;

@@ -65,8 +65,10 @@ impl Config {
 impl<St: Store> CacheLayer<St> {
     /// A cache that keeps what it stores there, with the policy [`CachePolicy::shared`].
     ///
-    /// Layers made over one store, in this process or in others, share what it holds, as the instances of
-    /// one service do. In front of different services each needs a [`scope`](Self::scope) of its own.
+    /// Clones of a layer share what it stores. Layers that are each made over one store, in this process or
+    /// in others, do so where it has a [`Ledger`](crate::store::Ledger); without one each validates what
+    /// another has stored, because it does not know what was purged there. In front of different services
+    /// each needs a [`scope`](Self::scope) of its own.
     ///
     /// ```
     /// use tower_keep::cache::CacheLayer;

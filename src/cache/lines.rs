@@ -41,6 +41,16 @@ impl Lines {
         Self { names, values, are_names_shared: false }
     }
 
+    /// Lines of these values, which hold no memory but their own; `None` where there are not as many names.
+    pub(crate) fn of(names: Vec<HeaderName>, values: Vec<HeaderValue>) -> Option<Self> {
+        let is_whole = names.len() == values.len();
+        is_whole.then(|| Self {
+            names: names.into(),
+            values: values.into(),
+            are_names_shared: false,
+        })
+    }
+
     pub(crate) fn copied_from(map: &HeaderMap) -> Self {
         Self::copied(&map.iter().collect::<Vec<_>>())
     }

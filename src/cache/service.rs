@@ -12,11 +12,13 @@ use crate::cache::answer::{hit, served};
 use crate::cache::body::CacheBody;
 use crate::cache::core::Core;
 use crate::cache::driver::Driver;
+use crate::cache::entry::{Entry, Stored};
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Command, Transaction, at_a_glance};
 use crate::cache::future::ResponseFuture;
 use crate::cache::key::Place;
 use crate::cache::layer::Config;
+use crate::cache::mark::Standing;
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::written::Written;
 use crate::clock::Clock;
@@ -107,12 +109,15 @@ where
         };
         let now = core.clock.now();
         let first = match place.is_divided() {
+            // What others purged has to be known first, for which the driver asks.
+            _ if !core.is_current(now) => Answer::Later,
             false => core.store.get_now(place.resource()),
             true => core.store.get_now(&place.root()),
         };
-        if let Answer::Found(entry) = &first
+        if let Answer::Found(Entry(Stored::Response(stored))) = &first
             && config.is_plain()
-            && let Some(glanced) = at_a_glance(&config.policy, &demand, head.headers, entry, now)
+            && core.standing(&stored.meta, &place, now) == Standing::Good
+            && let Some(glanced) = at_a_glance(&config.policy, &demand, head.headers, stored, now)
         {
             return ResponseFuture::ready(hit(core, config, glanced));
         }
@@ -140,12 +145,14 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
     where
         S: Service<Request<ReqBody>, Response = Response<B>> + Clone,
         B: Body,
+        C: Clock,
     {
         self.core.stats.bypassed();
-        let finish = Finish::new(&self.config, RequestHead::from(&request));
+        let finish = Finish::new(&self.config, self.core.id, RequestHead::from(&request));
         let forward = if reason == Reason::Method { Forward::Method } else { Forward::Bypass };
         let outcome = CacheOutcome::forwarded(forward).because(Some(reason));
         ResponseFuture::direct(self.inner.clone(), request, finish, outcome)
+            .purging(self.core.clone())
     }
 
     fn write<ReqBody, B>(
@@ -163,7 +170,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
     {
         self.core.stats.bypassed();
         let head = RequestHead::from(&request);
-        let finish = Finish::new(&self.config, head);
+        let finish = Finish::new(&self.config, self.core.id, head);
         let written = Written::new(&self.core, &self.config, demand, head, finish);
         Passed::mark(&mut request, &self.core);
         ResponseFuture::driven(written.drive(self.inner.clone(), request))
@@ -187,7 +194,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let finish = Finish::new(&self.config, RequestHead::from(&request));
+        let finish = Finish::new(&self.config, self.core.id, RequestHead::from(&request));
         let setting = self.core.setting(&self.config);
         let mut transaction = Transaction::new(setting, place.clone(), demand);
         let mut command = transaction.start();
@@ -195,8 +202,11 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
         while let Command::Get(key) = command {
             let answer = first.take().unwrap_or_else(|| self.core.store.get_now(&key));
             command = match answer {
-                Answer::Found(entry) => transaction.found(request.headers(), Some(entry), now),
-                Answer::Absent => transaction.found(request.headers(), None, now),
+                Answer::Found(entry) => {
+                    let standing = self.core.standing_of(&entry, &place, now);
+                    transaction.found(request.headers(), Some(entry), standing, now)
+                }
+                Answer::Absent => transaction.found(request.headers(), None, Standing::Good, now),
                 Answer::Later => {
                     command = Command::Get(key);
                     break;

@@ -46,6 +46,11 @@ impl Telling {
         self.start = KeyStart::new(&self.scope, self.scheme.as_str());
     }
 
+    /// What every key begins with.
+    pub(crate) fn start(&self) -> &KeyStart {
+        &self.start
+    }
+
     /// Where the request's resource lies in the store, or why it has no place there.
     pub(crate) fn place(
         &self,

@@ -1,6 +1,7 @@
 //! A request that may change something: what its answer makes unusable is gone from the store before the
 //! client has the answer (RFC 9111 §4.4).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,18 +13,21 @@ use tower_service::Service;
 use crate::cache::answer::relayed;
 use crate::cache::body::CacheBody;
 use crate::cache::core::Core;
+use crate::cache::filing::keys_of;
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Relay, Transaction};
 use crate::cache::key::Place;
 use crate::cache::layer::Config;
+use crate::cache::mark::{PurgeKind, Target};
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::spawn::finish_soon;
+use crate::cache::stamps::Noted;
 use crate::clock::Clock;
 use crate::head::{RequestHead, ResponseHead};
 use crate::rules::freshness::Exchange;
-use crate::rules::invalidate::{describes_target, invalidated};
+use crate::rules::invalidate::{describes_target, invalidated, invalidated_groups};
 use crate::rules::reason::Reason;
-use crate::rules::request::{Demand, RequestFacts};
+use crate::rules::request::{Demand, EARLY_DATA, RequestFacts};
 use crate::store::Store;
 
 pub(crate) struct Written<St, C> {
@@ -62,43 +66,74 @@ impl<St: Store, C: Clock> Written<St, C> {
         B: Body + Send + 'static,
     {
         let deadline = self.config.store_deadline;
-        let fills_get = self.config.policy.post_fills_get && *request.method() == Method::POST;
+        // RFC 8470 §3: a request in early data may be an old one that somebody sends again.
+        let fills_get = self.config.policy.post_fills_get
+            && *request.method() == Method::POST
+            && !request.headers().contains_key(EARLY_DATA);
         let headers = if fills_get { request.headers().clone() } else { HeaderMap::new() };
         // Until its answer is known. RFC 9111 §4.4 speaks of answers only; a write that failed on the way,
         // or whose client left, may have been carried out all the same.
         let unanswered = Unanswered { core: &self.core, places: &self.places, deadline };
-        let began = self.places.first().map(|place| self.core.begin(place, deadline));
+        let began = self.core.stamps.position();
         let request_time = self.core.clock.now();
         let response = inner.oneshot(request).await?;
-        let at = Exchange { request_time, response_time: self.core.clock.now() };
-        let others = invalidated(response.status(), response.headers(), self.base());
-        let outcome = self.invalidated(others, deadline).await;
+        let response_time = self.core.clock.now();
+        let head = ResponseHead::from(&response);
+        let (outcome, noted) = self.invalidated(head, deadline).await;
         unanswered.settled();
         let mut relay = Relay { outcome, filing: None };
-        let Some(mut began) = began else {
-            return Ok(self.passed(response, outcome));
+        // Its own write does not overtake what it brings; another that came before it does.
+        let own = match noted {
+            None => Some(began),
+            Some(noted) => {
+                noted.previous.is_none_or(|at| at <= began.mark).then_some(noted.position)
+            }
         };
-        if fills_get && describes_target(response.headers(), self.base()) {
-            // Its own write does not overtake what it brings.
-            began.writes = began.writes.wrapping_add(1);
-            relay = self.filled(headers, ResponseHead::from(&response), at);
+        if fills_get
+            && let Some(began) = own
+            && describes_target(response.headers(), self.base())
+        {
+            let at = Exchange { began, request_time, response_time };
+            relay = self.filled(headers, head, at);
         }
-        Ok(relayed(&self.core, &self.config, &self.finish, relay, response, began))
+        Ok(relayed(&self.core, &self.config, &self.finish, relay, response, deadline))
     }
 
-    /// Removes what the response makes unusable, the `others` that it names too, and tells how that went.
-    async fn invalidated(&self, others: Option<Vec<String>>, deadline: Duration) -> CacheOutcome {
+    /// Purges what the response makes unusable, and tells how that went; and where it stands in the order of
+    /// purges, if the request's own target was among that.
+    async fn invalidated(
+        &self,
+        response: ResponseHead<'_>,
+        deadline: Duration,
+    ) -> (CacheOutcome, Option<Noted>) {
         let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
-        let Some(others) = others else { return outcome };
-        let mut places = self.places.clone();
-        for place in &self.places {
-            places.extend(others.iter().map(|target| place.sibling(target)));
+        let mut places = Vec::new();
+        if let Some(others) = invalidated(response.status, response.headers, self.base()) {
+            places.extend(self.places.iter().cloned());
+            for place in &self.places {
+                places.extend(others.iter().map(|target| place.sibling(target)));
+            }
+            // Once each: a second purge of the target would overtake what it brings.
+            let mut seen = HashSet::new();
+            places.retain(|place| seen.insert(place.resource().clone()));
         }
-        places.sort_by(|a, b| a.resource().cmp(b.resource()));
-        places.dedup_by(|a, b| a.resource() == b.resource());
-        match self.core.invalidate(&places, deadline).await {
-            Ok(()) => outcome,
-            Err(_) => outcome.because(Some(Reason::InvalidationFailed)),
+        let secret = &self.core.secret;
+        // The request's own target first.
+        let resource = |place: &Place| Target::resource(secret, place.resource().as_bytes());
+        let mut targets: Vec<Target> = places.iter().map(resource).collect();
+        // RFC 9875 §3: of the same origin.
+        let groups = invalidated_groups(response.headers);
+        for place in &self.places {
+            let group = |group: &Box<str>| Target::group(secret, place.origin(), group.as_bytes());
+            targets.extend(groups.iter().map(group));
+        }
+        targets.extend(self.core.declared(&self.config, response.extensions));
+        if targets.is_empty() {
+            return (outcome, None);
+        }
+        match self.core.purge(&targets, PurgeKind::Hard, &keys_of(&places), deadline).await {
+            Ok(noted) => (outcome, noted.into_iter().next().filter(|_| !places.is_empty())),
+            Err(_) => (outcome.because(Some(Reason::InvalidationFailed)), None),
         }
     }
 
@@ -116,14 +151,6 @@ impl<St: Store, C: Clock> Written<St, C> {
         }
     }
 
-    fn passed<B: Body>(
-        &self,
-        response: Response<B>,
-        outcome: CacheOutcome,
-    ) -> Response<CacheBody<B>> {
-        self.finish.apply(response.map(|body| CacheBody::passing(body, outcome)))
-    }
-
     fn base(&self) -> (&str, &str, &str) {
         let (scheme, authority, target) = &self.base;
         (scheme, authority, target)
@@ -131,7 +158,7 @@ impl<St: Store, C: Clock> Written<St, C> {
 }
 
 /// A write whose answer is not known. When it is dropped before it is settled, what the write may have made
-/// unusable goes from the store.
+/// unusable is stale: to leave early is no way to empty the store.
 struct Unanswered<'a, St: Store, C: Clock> {
     core: &'a Arc<Core<St, C>>,
     places: &'a [Place],
@@ -151,7 +178,10 @@ impl<St: Store, C: Clock> Drop for Unanswered<'_, St, C> {
         }
         let (core, places, deadline) = (self.core.clone(), self.places.to_vec(), self.deadline);
         finish_soon(async move {
-            let _ = core.invalidate(&places, deadline).await;
+            let target =
+                |place: &Place| Target::resource(&core.secret, place.resource().as_bytes());
+            let targets: Vec<Target> = places.iter().map(target).collect();
+            let _ = core.purge(&targets, PurgeKind::Soft, &[], deadline).await;
         });
     }
 }

@@ -1,23 +1,22 @@
 //! Entity tags (RFC 9110 §8.8.3) and the precondition that lists them (§13.1.2).
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 
 use super::list;
 
-/// A validator. Owns its bytes, so that keeping one keeps nothing else alive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EntityTag {
+/// A validator, where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EntityTag<'a> {
     weak: bool,
-    opaque: Bytes,
+    opaque: &'a [u8],
 }
 
-impl EntityTag {
+impl<'a> EntityTag<'a> {
     /// Reads `"opaque"` or `W/"opaque"`, and nothing around it.
-    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
-        match Scanned::leading(value)? {
-            (tag, []) => Some(tag.to_owned()),
+    pub(crate) fn parse(value: &'a [u8]) -> Option<Self> {
+        match Self::leading(value)? {
+            (tag, []) => Some(tag),
             _ => None,
         }
     }
@@ -27,19 +26,38 @@ impl EntityTag {
     }
 
     /// RFC 9110 §8.8.3.2: the same, and neither is weak.
-    pub(crate) fn strong_eq(&self, other: &Self) -> bool {
+    pub(crate) fn strong_eq(&self, other: &EntityTag<'_>) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
     /// RFC 9110 §8.8.3.2: the same, weak or not.
-    pub(crate) fn weak_eq(&self, other: &Self) -> bool {
+    pub(crate) fn weak_eq(&self, other: &EntityTag<'_>) -> bool {
         self.opaque == other.opaque
+    }
+
+    /// The tag at the start of `value`, and what follows it.
+    fn leading(value: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        // RFC 9110 §8.8.3: `W/` is case-sensitive.
+        let (weak, quoted) = match value.strip_prefix(b"W/") {
+            Some(quoted) => (true, quoted),
+            None => (false, value),
+        };
+        let content = quoted.strip_prefix(b"\"")?;
+        let end = content.iter().position(|byte| !is_etagc(*byte))?;
+        match content.split_at_checked(end)? {
+            (opaque, [b'"', rest @ ..]) => Some((Self { weak, opaque }, rest)),
+            _ => None,
+        }
     }
 }
 
 /// The response's ETag; `None` where it has none that can be read, or lines that differ.
-pub(crate) fn of(headers: &HeaderMap) -> Option<EntityTag> {
-    let mut lines = headers.get_all(ETAG).iter();
+pub(crate) fn of(headers: &HeaderMap) -> Option<EntityTag<'_>> {
+    sole(headers.get_all(ETAG).iter())
+}
+
+/// The ETag that these lines say.
+pub(crate) fn sole<'a>(mut lines: impl Iterator<Item = &'a HeaderValue>) -> Option<EntityTag<'a>> {
     let first = lines.next()?;
     if lines.any(|line| line != first) {
         return None;
@@ -59,7 +77,7 @@ pub(crate) enum Precondition {
 ///
 /// RFC 9110 §13.1.2: `False`, which a GET answers with 304, where the field is `*` or lists the tag by
 /// weak comparison. Members that are no tags match nothing.
-pub(crate) fn none_match(headers: &HeaderMap, current: Option<&EntityTag>) -> Precondition {
+pub(crate) fn none_match(headers: &HeaderMap, current: Option<EntityTag<'_>>) -> Precondition {
     let lines = || headers.get_all(IF_NONE_MATCH).iter().map(HeaderValue::as_bytes);
     let mut first_two = lines();
     let any = match (first_two.next(), first_two.next()) {
@@ -67,7 +85,7 @@ pub(crate) fn none_match(headers: &HeaderMap, current: Option<&EntityTag>) -> Pr
         (Some(line), None) => list::trim(line) == b"*",
         (Some(_), Some(_)) => false,
     };
-    let listed = || current.is_some_and(|current| lines().any(|line| lists(line, &current.opaque)));
+    let listed = || current.is_some_and(|current| lines().any(|line| lists(line, current.opaque)));
     if any || listed() { Precondition::False } else { Precondition::True }
 }
 
@@ -83,7 +101,7 @@ fn lists(line: &[u8], opaque: &[u8]) -> bool {
         if rest.is_empty() {
             return false;
         }
-        if let Some((tag, tail)) = Scanned::leading(rest) {
+        if let Some((tag, tail)) = EntityTag::leading(rest) {
             rest = tail;
             let ends = matches!(list::trim_start(rest), [] | [b',', ..]);
             if ends && tag.opaque == opaque {
@@ -97,33 +115,6 @@ fn lists(line: &[u8], opaque: &[u8]) -> bool {
     }
 }
 
-/// A tag where it stands.
-struct Scanned<'a> {
-    weak: bool,
-    opaque: &'a [u8],
-}
-
-impl<'a> Scanned<'a> {
-    /// The tag at the start of `value`, and what follows it.
-    fn leading(value: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        // RFC 9110 §8.8.3: `W/` is case-sensitive.
-        let (weak, quoted) = match value.strip_prefix(b"W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, value),
-        };
-        let content = quoted.strip_prefix(b"\"")?;
-        let end = content.iter().position(|byte| !is_etagc(*byte))?;
-        match content.split_at_checked(end)? {
-            (opaque, [b'"', rest @ ..]) => Some((Self { weak, opaque }, rest)),
-            _ => None,
-        }
-    }
-
-    fn to_owned(&self) -> EntityTag {
-        EntityTag { weak: self.weak, opaque: Bytes::copy_from_slice(self.opaque) }
-    }
-}
-
 /// RFC 9110 §8.8.3: VCHAR except the double quote, and obs-text.
 fn is_etagc(byte: u8) -> bool {
     byte == b'!' || (byte >= b'#' && byte != 0x7f)
@@ -133,7 +124,7 @@ fn is_etagc(byte: u8) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    fn tag(value: &str) -> EntityTag {
+    fn tag(value: &str) -> EntityTag<'_> {
         EntityTag::parse(value.as_bytes()).unwrap()
     }
 
@@ -142,7 +133,7 @@ mod tests {
         for line in lines {
             headers.append(IF_NONE_MATCH, HeaderValue::from_bytes(line).unwrap());
         }
-        none_match(&headers, current.map(tag).as_ref())
+        none_match(&headers, current.map(tag))
     }
 
     #[test]

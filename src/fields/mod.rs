@@ -8,6 +8,7 @@ pub(crate) mod cache_status;
 mod calendar;
 pub(crate) mod date;
 pub(crate) mod etag;
+pub(crate) mod groups;
 pub(crate) mod list;
 pub(crate) mod number;
 pub(crate) mod range;

@@ -64,11 +64,19 @@ impl Vary {
         }
         names.sort_by(|a, b| a.as_str().cmp(b.as_str()));
         names.dedup();
-        Self::Names(VaryList(names.into()))
+        // The list of most responses is empty, and then there is one for all.
+        Self::Names(if names.is_empty() { VaryList::default() } else { VaryList(names.into()) })
     }
 }
 
 impl VaryList {
+    /// A list that was taken apart by [`VaryList::names`]; `None` where it cannot have been one.
+    pub(crate) fn from_names(names: Vec<HeaderName>) -> Option<Self> {
+        let is_sorted = names.is_sorted_by(|a, b| a.as_str() < b.as_str());
+        let is_list = is_sorted && names.len() <= NAMES_MAX && names.iter().all(|name| name != "*");
+        is_list.then(|| Self(names.into()))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -83,6 +91,11 @@ impl VaryList {
 }
 
 impl Selecting {
+    /// Values that were taken apart by [`Selecting::as_bytes`]; `None` where they are too many.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() <= VALUES_BYTES_MAX).then(|| Self(Bytes::copy_from_slice(bytes)))
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -117,8 +130,8 @@ pub(crate) struct Selector<'a> {
 
 impl Selector<'_> {
     /// The values of the listed fields, each with its length, a missing field told from an empty one.
-    /// `None` where they are too many bytes to be kept in an index.
-    pub(crate) fn values(&self, list: &VaryList, request: &HeaderMap) -> Option<Selecting> {
+    /// A digest of them where they are too many bytes to be kept in an index.
+    pub(crate) fn values(&self, list: &VaryList, request: &HeaderMap) -> Selecting {
         let language = self.canonical_language(request);
         self.encode(list, request, RANKED, language.as_deref())
     }
@@ -136,7 +149,7 @@ impl Selector<'_> {
         if languages.next().is_some() {
             return None;
         }
-        self.encode(list, request, ALIAS, Some(&language))
+        Some(self.encode(list, request, ALIAS, Some(&language)))
     }
 
     /// The alias under which a response in the language that the request wants most would be known.
@@ -149,7 +162,7 @@ impl Selector<'_> {
         if unwanted || second.is_some_and(|(weight, _)| weight == first) {
             return None;
         }
-        self.encode(list, request, ALIAS, Some(language))
+        Some(self.encode(list, request, ALIAS, Some(language)))
     }
 
     fn aliased(&self, list: &VaryList) -> Option<()> {
@@ -163,7 +176,7 @@ impl Selector<'_> {
         request: &HeaderMap,
         tag: u8,
         language: Option<&[u8]>,
-    ) -> Option<Selecting> {
+    ) -> Selecting {
         let mut out = vec![self.languages as u8, self.unknown as u8];
         for name in list.names() {
             if *name == header::ACCEPT_LANGUAGE && language.is_some() {
@@ -181,11 +194,14 @@ impl Selector<'_> {
                 }
                 push(&mut out, END, b"");
             }
-            if out.len() > VALUES_BYTES_MAX {
-                return None;
-            }
         }
-        Some(Selecting(out.into()))
+        if out.len() > VALUES_BYTES_MAX {
+            // Nobody fills the index with them, and nobody gets past the cache by them.
+            let digest = self.secret.digest([&*out].into_iter());
+            out.truncate(2);
+            push(&mut out, LONG, &digest);
+        }
+        Selecting(out.into())
     }
 
     fn canonical_language(&self, request: &HeaderMap) -> Option<Vec<u8>> {
@@ -321,6 +337,7 @@ const ALIAS: u8 = 3;
 const RANKED: u8 = 4;
 const LINE: u8 = 5;
 const END: u8 = 6;
+const LONG: u8 = 7;
 /// A response that varies on more fields than this is not stored.
 const NAMES_MAX: usize = 32;
 /// Bytes of selecting values that one variant may have in its index.

@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName};
 
 use crate::cache::hint::CacheHint;
+use crate::cache::mark::Position;
 use crate::fields::cache_control::ResponseDirectives;
 use crate::fields::date::{self, Dated};
 use crate::fields::{list, targeted};
@@ -17,6 +18,8 @@ use crate::time::{DeltaSeconds, Moment, Timestamp};
 /// When a request went inwards and when its response came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exchange {
+    /// Where in the order of purges it was when the request went inwards.
+    pub(crate) began: Position,
     pub(crate) request_time: Moment,
     pub(crate) response_time: Moment,
 }
@@ -24,10 +27,10 @@ pub(crate) struct Exchange {
 /// What a response says of its own caching, of all who may say it the one that counts: the handler's
 /// hint, then a targeted field, then Cache-Control and Expires.
 #[derive(Clone, Debug)]
-pub(crate) struct Word {
+pub(crate) struct Word<'a> {
     pub(crate) directives: ResponseDirectives,
     expires: Dated,
-    hint: Option<CacheHint>,
+    pub(crate) hint: Option<&'a CacheHint>,
     pub(crate) date: Timestamp,
     pub(crate) last_modified: Option<Timestamp>,
 }
@@ -39,15 +42,15 @@ pub(crate) struct Lifetime {
     pub(crate) is_explicit: bool,
 }
 
-impl Word {
-    pub(crate) fn read(policy: &CachePolicy, response: ResponseHead<'_>, now: Timestamp) -> Self {
+impl<'a> Word<'a> {
+    pub(crate) fn read(policy: &CachePolicy, response: ResponseHead<'a>, now: Timestamp) -> Self {
         let headers = response.headers;
         // RFC 9213 §2.2: a valid targeted field silences Cache-Control and Expires.
         let (mut directives, expires) = match targeted::read(headers, policy.targets()) {
             Some(directives) => (directives, Dated::Absent),
             None => (ResponseDirectives::read(headers), date::sole(headers, header::EXPIRES, now)),
         };
-        let hint = response.extensions.get::<CacheHint>().copied();
+        let hint = response.extensions.get::<CacheHint>();
         directives.public |= hint.is_some_and(|hint| hint.public);
         directives.no_cache = obeyable(directives.no_cache);
         directives.private = obeyable(directives.private);
@@ -108,7 +111,7 @@ impl CachePolicy {
     /// How long the response is fresh; `None` where nothing says so. `spread` is what jitter is drawn from.
     pub(crate) fn lifetime(
         &self,
-        word: &Word,
+        word: &Word<'_>,
         status: StatusCode,
         spread: u64,
     ) -> Option<Lifetime> {
@@ -125,7 +128,7 @@ impl CachePolicy {
 }
 
 impl DefaultFreshness {
-    fn length(&self, word: &Word, status: StatusCode, spread: u64) -> Option<Duration> {
+    fn length(&self, word: &Word<'_>, status: StatusCode, spread: u64) -> Option<Duration> {
         let public = word.directives.public && self.any_status_if_public;
         if !(public || is_cacheable_by_default(status)) {
             return None;

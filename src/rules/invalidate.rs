@@ -3,6 +3,9 @@
 use http::header::{self, HeaderMap, HeaderName};
 use http::{StatusCode, Uri};
 
+use crate::fields::groups;
+use crate::rules::tags::TAGS_MAX;
+
 /// The targets, beside the request's own, that the response to a write names: those of Location and
 /// Content-Location that have the same origin. `None` where the response is an error, and so makes nothing
 /// unusable.
@@ -22,6 +25,15 @@ pub(crate) fn invalidated(
         targets.extend(same_origin(headers, &name, base));
     }
     Some(targets)
+}
+
+/// The groups that the response to a write makes unusable, whatever its status (RFC 9875 §3). A list that
+/// cannot be read names none.
+pub(crate) fn invalidated_groups(headers: &HeaderMap) -> Vec<Box<str>> {
+    let mut groups =
+        groups::strings(headers, &groups::CACHE_GROUP_INVALIDATION).unwrap_or_default();
+    groups.truncate(TAGS_MAX);
+    groups
 }
 
 /// Whether the response to a POST is itself the representation that a GET would have got (RFC 9110 §9.3.3).

@@ -11,4 +11,5 @@ pub(crate) mod request;
 pub(crate) mod reuse;
 pub(crate) mod storable;
 pub(crate) mod stored_fields;
+pub(crate) mod tags;
 pub(crate) mod validate;

@@ -40,6 +40,7 @@ pub struct CachePolicy {
     pub(crate) unknown_fields: UnknownFields,
     pub(crate) post_fills_get: bool,
     pub(crate) targets: Option<Arc<[HeaderName]>>,
+    pub(crate) tags_from: Option<HeaderName>,
 }
 
 /// Whose cache it is. Private only together with a partition: see `CacheLayer::private_by`.
@@ -152,6 +153,7 @@ impl CachePolicy {
             unknown_fields: UnknownFields::Exact,
             post_fills_get: false,
             targets: None,
+            tags_from: None,
         }
     }
 
@@ -325,6 +327,22 @@ impl CachePolicy {
     #[must_use]
     pub fn targeted_fields(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.targets = Some(names.into_iter().collect());
+        self
+    }
+
+    /// Reads tags from this field too, words between commas or white space, such as the `Surrogate-Key` or
+    /// `Cache-Tag` of vendors. It is then not sent to clients. `Cache-Groups` (RFC 9875) and
+    /// [`CacheHint::tag`](crate::cache::CacheHint::tag) are heard in any case.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_keep::cache::CachePolicy;
+    ///
+    /// let policy = CachePolicy::shared().tags_from(HeaderName::from_static("surrogate-key"));
+    /// ```
+    #[must_use]
+    pub fn tags_from(mut self, field: HeaderName) -> Self {
+        self.tags_from = Some(field);
         self
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn is_not_modified(request: &HeaderMap, stored: &EntryMeta, now: Time
     if !stored.status.is_success() {
         return false;
     }
-    match etag::none_match(request, stored.etag.as_ref()) {
+    match etag::none_match(request, stored.etag()) {
         Precondition::True => false,
         Precondition::False => true,
         Precondition::Absent => match date::sole(request, header::IF_MODIFIED_SINCE, now) {
@@ -38,7 +38,7 @@ pub(crate) fn range_counts(request: &HeaderMap, stored: &EntryMeta, now: Timesta
         (Some(_), Some(_)) => return false,
     };
     if let Some(tag) = EntityTag::parse(value) {
-        return stored.etag.as_ref().is_some_and(|stored| stored.strong_eq(&tag));
+        return stored.etag().is_some_and(|stored| stored.strong_eq(&tag));
     }
     // RFC 9110 §8.8.2.2: a date is a strong validator only where nothing could have changed within it.
     let is_strong = |modified: Timestamp| stored.date.since(modified).as_secs() >= 1;

@@ -62,6 +62,9 @@ pub enum Reason {
     VaryAny,
     /// Vary names too many fields, or their values are too long.
     VaryTooWide,
+    /// The tags of the response cannot be read, are more than 64, or longer than 256 bytes: what could not be
+    /// purged is not stored.
+    Tags,
     /// Nothing says how long the response stays fresh.
     NoFreshness,
     /// Stale at once, and with nothing to validate it by.
@@ -87,7 +90,8 @@ pub enum Reason {
     OnlyIfCached,
     /// Served stale because the inner service failed (RFC 5861 §4, RFC 9111 §4.2.4).
     StaleIfError,
-    /// A write did not reach the store in time: what it made unusable may still be served.
+    /// A write or a purge did not reach the store or the ledger in time: what it made unusable may still be
+    /// served.
     InvalidationFailed,
 }
 
@@ -118,6 +122,7 @@ impl Reason {
             Self::RequestCookie => "request-cookie",
             Self::VaryAny => "vary-any",
             Self::VaryTooWide => "vary-too-wide",
+            Self::Tags => "tags",
             Self::NoFreshness => "no-freshness",
             Self::NothingToReuse => "nothing-to-reuse",
             Self::TooLarge => "too-large",

@@ -150,6 +150,9 @@ fn hides_a_field(headers: &HeaderMap) -> bool {
     })
 }
 
+/// RFC 8470 §5.1: set by a proxy on a request that came before the handshake was over.
+pub(crate) const EARLY_DATA: HeaderName = HeaderName::from_static("early-data");
+
 /// Without any of these there is nothing to refuse a read for.
 const REFUSABLE: [Seen; 7] = [
     Seen::Connection,

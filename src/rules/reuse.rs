@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::cache::entry::EntryMeta;
+use crate::cache::mark::Standing;
 use crate::rules::policy::CachePolicy;
 use crate::rules::reason::Reason;
 use crate::rules::request::Demand;
@@ -29,13 +30,20 @@ pub(crate) struct OnFailure {
 }
 
 impl CachePolicy {
-    pub(crate) fn reuse(&self, demand: Demand, stored: &EntryMeta, now: Moment) -> Reuse {
+    pub(crate) fn reuse(
+        &self,
+        demand: Demand,
+        stored: &EntryMeta,
+        standing: Standing,
+        now: Moment,
+    ) -> Reuse {
         let age = stored.age(now);
         let directives = demand.directives;
         let staleness = stored.staleness;
         let reason = if directives.no_cache || wants_younger(demand, stored, age) {
             Reason::Request
-        } else if staleness.no_cache {
+        } else if staleness.no_cache || standing != Standing::Good {
+            // What was purged softly is stale, whatever its age; and so is what nobody can tell of.
             Reason::Stale
         } else {
             let min_fresh = directives.min_fresh.unwrap_or_default().as_duration();
@@ -60,7 +68,12 @@ impl CachePolicy {
         if directives.only_if_cached {
             return Reuse::Unsatisfiable;
         }
-        Reuse::Revalidate { reason, on_failure: self.on_failure(demand, stored, age) }
+        let on_failure = match standing {
+            Standing::Good | Standing::Soft => self.on_failure(demand, stored, age),
+            // It may be gone: not served, unless the inner service says that it is current.
+            Standing::Unknown | Standing::Gone => OnFailure::default(),
+        };
+        Reuse::Revalidate { reason, on_failure }
     }
 
     fn on_failure(&self, demand: Demand, stored: &EntryMeta, age: Duration) -> OnFailure {

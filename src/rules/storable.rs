@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::cache::entry::{EntryMeta, Staleness};
+use crate::cache::entry::{Checked, EntryMeta, Staleness};
 use crate::cache::lines::Lines;
 use crate::fields::cache_control::Qualified;
 use crate::fields::vary::{Vary, VaryList};
@@ -15,8 +15,9 @@ use crate::head::ResponseHead;
 use crate::rules::freshness::{Exchange, Lifetime, Word, initial_age, is_cacheable_by_default};
 use crate::rules::policy::{CachePolicy, Class, SetCookie};
 use crate::rules::reason::Reason;
-use crate::rules::request::{Demand, RequestFacts};
+use crate::rules::request::{Demand, EARLY_DATA, RequestFacts};
 use crate::rules::stored_fields::{connection_names, storable_lines};
+use crate::rules::tags::tags_of;
 
 /// Whether a response is stored, and what is kept of its head.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub(crate) struct Kept {
     pub(crate) retention: Retention,
     /// Fields that must not be stored, as trailers neither.
     pub(crate) left_out: Vec<HeaderName>,
+    pub(crate) tags: Vec<Box<str>>,
 }
 
 /// How long a store may keep the bytes: the rest of the freshness, the longest stale window, and a grace
@@ -83,16 +85,17 @@ impl CachePolicy {
             Vary::TooWide => return Err(Reason::VaryTooWide),
         };
         let lifetime = self.granted(request, &word, response)?;
+        let tags = tags_of(self, word.hint, response)?;
         let meta = meta_of(self.class, &word, lifetime, vary, response, at, &left_out);
         let retention = self.retention(&meta)?;
-        Ok(Kept { meta, retention, left_out })
+        Ok(Kept { meta, retention, left_out, tags })
     }
 
     /// Everything that forbids storing, whatever the freshness; and the fields that must stay out.
     fn permitted(
         &self,
         request: &RequestFacts,
-        word: &Word,
+        word: &Word<'_>,
         response: ResponseHead<'_>,
     ) -> Result<Vec<HeaderName>, Reason> {
         let directives = &word.directives;
@@ -119,6 +122,7 @@ impl CachePolicy {
             return Err(Reason::Authorization);
         }
         let mut left_out = word.left_out(self.class);
+        left_out.extend(self.tags_from.clone());
         left_out.extend(connection_names(response.headers));
         if response.headers.contains_key(header::SET_COOKIE) {
             match self.set_cookie {
@@ -138,7 +142,7 @@ impl CachePolicy {
     fn granted(
         &self,
         request: &RequestFacts,
-        word: &Word,
+        word: &Word<'_>,
         response: ResponseHead<'_>,
     ) -> Result<Lifetime, Reason> {
         let directives = &word.directives;
@@ -193,7 +197,7 @@ impl CachePolicy {
 /// The head that is stored: fields that may be kept, and all that a hit needs to know, read once.
 fn meta_of(
     class: Class,
-    word: &Word,
+    word: &Word<'_>,
     lifetime: Lifetime,
     vary: VaryList,
     response: ResponseHead<'_>,
@@ -217,12 +221,15 @@ fn meta_of(
     EntryMeta {
         id: EntryMeta::next_id(),
         status: response.status,
-        etag: etag::of(response.headers).filter(|_| has_etag),
+        has_etag: has_etag && etag::of(response.headers).is_some(),
         lines: Lines::copied(&lines),
         lifetime: lifetime.length,
         initial_age: initial_age(response.headers, word.date, at),
-        requested: at.request_time.ticks,
+        requested: at.request_time,
         received: at.response_time,
+        began: at.began,
+        checked: Checked::default(),
+        tags: Box::default(),
         date: word.date,
         last_modified: word.last_modified,
         vary,
@@ -237,6 +244,7 @@ fn meta_of(
         immutable: directives.immutable,
         is_explicit: lifetime.is_explicit,
         is_hinted: word.is_hinted(),
+        is_local: true,
         residence_seen: AtomicU64::new(0),
     }
 }
@@ -250,6 +258,8 @@ fn has_storable_status(request: &RequestFacts, status: StatusCode) -> Result<(),
         206 | 304 => true,
         412 => CONDITIONS.iter().any(has),
         417 => has(&header::EXPECT),
+        // RFC 8470 §5.2.
+        425 => has(&EARLY_DATA),
         _ => false,
     };
     let in_part = has(&header::RANGE) && status != StatusCode::OK;

@@ -36,7 +36,7 @@ pub(crate) enum Validated {
 impl Conditional {
     /// `None` where the stored response has nothing to be validated by.
     pub(crate) fn of(stored: &EntryMeta) -> Option<Self> {
-        let etag = stored.etag.as_ref().and_then(|_| stored.field(&header::ETAG)).cloned();
+        let etag = stored.etag().and_then(|_| stored.field(&header::ETAG)).cloned();
         let last_modified =
             stored.last_modified.and_then(|_| stored.field(&header::LAST_MODIFIED)).cloned();
         (etag.is_some() || last_modified.is_some()).then_some(Self { etag, last_modified })
@@ -78,7 +78,7 @@ pub(crate) fn validated(stored: &EntryMeta, answer: ResponseHead<'_>, at: Exchan
     let modified = date::sole(answer.headers, header::LAST_MODIFIED, at.response_time.wall);
     let same_date = stored.last_modified.is_some_and(|stored| modified == date::Dated::At(stored));
     let has_etag = answer.headers.contains_key(header::ETAG);
-    let same_etag = match (&stored.etag, etag::of(answer.headers)) {
+    let same_etag = match (stored.etag(), etag::of(answer.headers)) {
         (Some(stored), Some(new)) if new.is_weak() => stored.weak_eq(&new),
         (Some(stored), Some(new)) => stored.strong_eq(&new),
         // A tag where there was none selects nothing that is stored, and one that is none says nothing.
@@ -102,13 +102,17 @@ impl CachePolicy {
         if self.set_cookie != SetCookie::StoredAndReplayed {
             left_out.push(header::SET_COOKIE);
         }
+        left_out.extend(self.tags_from.clone());
         let mut headers = updated_fields(&stored.lines, update.headers, &left_out);
         if !update.headers.contains_key(header::DATE) {
             headers.insert(header::DATE, date::format(at.response_time.wall));
         }
         let merged = headers.clone();
-        for age in update.headers.get_all(header::AGE) {
-            headers.append(header::AGE, age.clone());
+        // Read with the rest, but stored in no case.
+        for name in [Some(&header::AGE), self.tags_from.as_ref()].into_iter().flatten() {
+            for line in update.headers.get_all(name) {
+                headers.append(name, line.clone());
+            }
         }
         let extensions = Self::hints(stored, update.extensions);
         let response =
@@ -131,7 +135,7 @@ impl CachePolicy {
                 .stale_while_revalidate(staleness.while_revalidate)
                 .stale_if_error(staleness.if_error)
         });
-        if let Some(hint) = update.get::<CacheHint>().copied().or(kept) {
+        if let Some(hint) = update.get::<CacheHint>().cloned().or(kept) {
             extensions.insert(hint);
         }
         extensions
@@ -151,7 +155,7 @@ pub(crate) fn same_by_head(
     let length =
         headers.get(header::CONTENT_LENGTH).map(|length| length.to_str().ok()?.parse().ok());
     let etag =
-        headers.contains_key(header::ETAG).then(|| match (&stored.etag, etag::of(headers)) {
+        headers.contains_key(header::ETAG).then(|| match (stored.etag(), etag::of(headers)) {
             (Some(stored), Some(new)) if new.is_weak() => stored.weak_eq(&new),
             (Some(stored), Some(new)) => stored.strong_eq(&new),
             _ => false,

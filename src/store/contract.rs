@@ -1,11 +1,13 @@
 //! What a store has to do.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::entry::Entry;
 use crate::cache::key::CacheKey;
 use crate::store::error::StoreError;
+use crate::store::ledger::Ledger;
 
 /// A map from key to entry: all that a cache needs to keep what it stores.
 ///
@@ -69,6 +71,15 @@ pub trait Store: Send + Sync + 'static {
     /// The answer of [`Store::get`], where it can be had without waiting: for stores in this process.
     fn get_now(&self, _key: &CacheKey) -> Answer {
         Answer::Later
+    }
+
+    /// The order of purges that all who share this store keep, where it is shared with other processes or
+    /// outlives this one. Asked for once, by each layer that is made over it.
+    ///
+    /// Without one a purge reaches this process only, and what another layer or an earlier process put into
+    /// the store is validated before it is served: nobody knows what they had purged.
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        None
     }
 
     /// The most bytes that one entry may have, as [`Entry::bytes`] counts them, to be kept at all. By

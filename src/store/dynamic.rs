@@ -10,6 +10,7 @@ use crate::cache::entry::Entry;
 use crate::cache::key::CacheKey;
 use crate::store::contract::{Answer, Store};
 use crate::store::error::StoreError;
+use crate::store::ledger::Ledger;
 
 /// Any store, its type erased: for programs that choose one by configuration. Clones share it.
 ///
@@ -66,6 +67,10 @@ impl Store for DynStore {
         self.0.get_now(key)
     }
 
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        self.0.ledger()
+    }
+
     fn entry_bytes_max(&self) -> u64 {
         self.0.entry_bytes_max()
     }
@@ -79,6 +84,7 @@ trait Erased: Send + Sync {
     fn put<'a>(&'a self, key: &'a CacheKey, entry: Entry, retain_for: Duration) -> Boxed<'a, ()>;
     fn remove<'a>(&'a self, key: &'a CacheKey) -> Boxed<'a, ()>;
     fn get_now(&self, key: &CacheKey) -> Answer;
+    fn ledger(&self) -> Option<Arc<dyn Ledger>>;
     fn entry_bytes_max(&self) -> u64;
 }
 
@@ -97,6 +103,10 @@ impl<St: Store> Erased for St {
 
     fn get_now(&self, key: &CacheKey) -> Answer {
         Store::get_now(self, key)
+    }
+
+    fn ledger(&self) -> Option<Arc<dyn Ledger>> {
+        Store::ledger(self)
     }
 
     fn entry_bytes_max(&self) -> u64 {

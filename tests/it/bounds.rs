@@ -1,8 +1,7 @@
 //! What a cache needs and no more: of memory, and of the runtime.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,9 +12,10 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use tower::{Layer, ServiceExt};
 use tower_keep::cache::{CacheLayer, Partition, Reason};
-use tower_keep::store::{CacheKey, Entry, MemoryStore, Store, StoreError};
+use tower_keep::store::MemoryStore;
 use tower_keep::test_util::ManualClock;
 
+use crate::doubles::Keeping;
 use crate::support::{Got, Harness, Inner, answered, request, response};
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
@@ -151,31 +151,11 @@ async fn a_304_of_very_many_lines_passes_and_is_not_stored() {
     }
 }
 
-/// A store that says nothing of what it could never keep.
-#[derive(Default)]
-struct Boundless(Mutex<HashMap<CacheKey, Entry>>);
-
-impl Store for Boundless {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Entry>, StoreError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-
-    async fn put(&self, key: &CacheKey, entry: Entry, _: Duration) -> Result<(), StoreError> {
-        self.0.lock().unwrap().insert(key.clone(), entry);
-        Ok(())
-    }
-
-    async fn remove(&self, key: &CacheKey) -> Result<(), StoreError> {
-        self.0.lock().unwrap().remove(key);
-        Ok(())
-    }
-}
-
 /// A length is only what the head says, and here neither layer nor store bounds it.
 #[tokio::test]
 async fn an_absurd_content_length_reserves_no_memory() {
     for length in [u64::MAX, i64::MAX as u64, 1 << 50] {
-        let layer = CacheLayer::new(Boundless::default()).body_bytes_max(u64::MAX);
+        let layer = CacheLayer::new(Keeping::default()).body_bytes_max(u64::MAX);
         let length = length.to_string();
         let service = layer
             .layer(Inner::new(move |_, _| response(&[FRESH, ("content-length", &length)], "page")));

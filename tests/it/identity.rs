@@ -139,7 +139,7 @@ async fn c01_a_hint_of_freshness_does_not_share_and_one_that_says_public_does() 
     ] {
         let cache = Harness::new(move |request, _| {
             let mut response = response(&[], asker(request));
-            response.extensions_mut().insert(hint);
+            response.extensions_mut().insert(hint.clone());
             response
         });
         cache.get("/me", &[ALICE]).await;

@@ -11,8 +11,12 @@
 
 mod bodies;
 mod bounds;
+mod conditions;
 mod cookies;
+mod crowding;
 mod disclosure;
+mod doubles;
+mod endless;
 mod faults;
 mod freshening;
 mod gateway;
@@ -23,10 +27,12 @@ mod nesting;
 mod not_stored;
 mod overtaking;
 mod properties;
+mod protocols;
 mod readiness;
 mod reuse;
 mod scripted;
 mod smoke;
+mod stores;
 mod storing;
 mod support;
 mod telling;

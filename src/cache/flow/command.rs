@@ -11,7 +11,7 @@ use crate::cache::outcome::CacheOutcome;
 use crate::fields::vary::{Selecting, VaryList};
 use crate::rules::storable::Retention;
 use crate::rules::validate::Conditional;
-use crate::time::Ticks;
+use crate::time::Moment;
 
 /// What to do next.
 pub(crate) enum Command {
@@ -66,7 +66,7 @@ pub(crate) struct Filing {
     pub(crate) alias: Option<Selecting>,
     pub(crate) retention: Retention,
     /// The fetch of the stored response that this freshens, which must still be the one that is stored.
-    pub(crate) freshens: Option<Ticks>,
+    pub(crate) freshens: Option<Moment>,
     /// Fields that must not be stored, as trailers neither.
     pub(crate) left_out: Vec<HeaderName>,
 }

@@ -6,6 +6,7 @@ use http::{Extensions, HeaderName, HeaderValue, Method};
 use super::*;
 use crate::cache::hint::{PolicyHint, PolicyHints};
 use crate::cache::key::{Generation, KeyStart};
+use crate::cache::mark::{Mark, Position};
 use crate::fields::survey::Survey;
 use crate::fields::vary::VaryList;
 use crate::head::RequestHead;
@@ -25,6 +26,8 @@ enum Event {
     Nothing,
     /// A response with these fields, stored when the test began.
     Kept(&'static [(&'static str, &'static str)]),
+    /// The same, but purged in this way since.
+    Purged(Standing, &'static [(&'static str, &'static str)]),
     /// An index of variants by `accept`.
     Indexed,
     /// The root of the divisions.
@@ -61,6 +64,8 @@ const OLD_BARE: &[(&str, &str)] =
     &[("cache-control", "max-age=60, stale-if-error=9"), ("age", "61")];
 const OLD_KEPT: &[(&str, &str)] =
     &[("cache-control", "max-age=60, stale-if-error=9"), ("age", "61"), ("etag", "\"a\"")];
+const FRESH_KEPT: &[(&str, &str)] =
+    &[("cache-control", "max-age=60, stale-if-error=9"), ("etag", "\"a\"")];
 const NO_STORE: &[(&str, &str)] = &[("cache-control", "no-store")];
 
 const fn case(name: &'static str, steps: &'static [(Event, &'static str)]) -> Case {
@@ -97,6 +102,32 @@ const CASES: &[Case] = &[
     divided("no root", &[(Nothing, "call as it came"), (Answered(200, FRESH), "relay stored")]),
     divided("a response where the root should be", &[(Kept(FRESH), "call as it came")]),
     divided("division with variants", &[(Rooted, "get"), (Indexed, "get"), (Kept(FRESH), "serve")]),
+    case(
+        "gone",
+        &[
+            (Event::Purged(Standing::Gone, FRESH), "call as it came"),
+            (Answered(200, FRESH), "relay stored"),
+        ],
+    ),
+    case(
+        "a variant that is gone",
+        &[(Indexed, "get"), (Event::Purged(Standing::Gone, FRESH), "call as it came")],
+    ),
+    case(
+        "purged softly",
+        &[
+            (Event::Purged(Standing::Soft, FRESH_KEPT), "call conditional"),
+            (Answered(304, FRESH), "freshen"),
+        ],
+    ),
+    case(
+        "purged softly, and the service fails",
+        &[(Event::Purged(Standing::Soft, FRESH_KEPT), "call conditional"), (Failed, "serve")],
+    ),
+    case(
+        "unknown, and the service fails",
+        &[(Event::Purged(Standing::Unknown, FRESH_KEPT), "call conditional"), (Failed, "relay")],
+    ),
     case("validated", &[(Kept(OLD), "call conditional"), (Answered(304, FRESH), "freshen")]),
     case(
         "validated, no longer storable",
@@ -247,15 +278,18 @@ fn begin(case: &Case) -> (Transaction, RequestFacts) {
 fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) -> Command {
     let mut extensions = Extensions::new();
     let (status, headers) = match event {
-        Nothing => return transaction.found(&facts.headers, None, NOW),
+        Nothing => return transaction.found(&facts.headers, None, Standing::Good, NOW),
         Lost => return transaction.lost(),
         Failed => return transaction.failed(NOW),
-        Rooted => return found(transaction, facts, Stored::Root(Generation([1; 16]))),
+        Rooted => return found(transaction, facts, Stored::Root(Arc::new(Generation([1; 16])))),
         Indexed => {
             let index = Index::new(Generation([2; 16]), accept());
             return found(transaction, facts, Stored::Index(Arc::new(index)));
         }
         Kept(fields) => return found(transaction, facts, stored(fields)),
+        Event::Purged(standing, fields) => {
+            return purged(transaction, facts, stored(fields), *standing);
+        }
         Answered(status, headers) => (*status, fields(headers)),
         AnsweredPrivately => {
             let policy = CachePolicy { class: Class::Private, ..CachePolicy::shared() };
@@ -281,7 +315,16 @@ fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) ->
 }
 
 fn found(transaction: &mut Transaction, facts: &RequestFacts, what: Stored) -> Command {
-    transaction.found(&facts.headers, Some(Entry(what)), NOW)
+    purged(transaction, facts, what, Standing::Good)
+}
+
+fn purged(
+    transaction: &mut Transaction,
+    facts: &RequestFacts,
+    what: Stored,
+    standing: Standing,
+) -> Command {
+    transaction.found(&facts.headers, Some(Entry(what)), standing, NOW)
 }
 
 /// A response with these fields, as the rules would have stored it.
@@ -339,4 +382,8 @@ fn name(command: &Command) -> &'static str {
 const CORE: u64 = 1;
 const NOW: Moment =
     Moment { wall: Timestamp::from_secs(1_600_000_000), ticks: Ticks::from_nanos(1) };
-const AT: Exchange = Exchange { request_time: NOW, response_time: NOW };
+const AT: Exchange = Exchange {
+    began: Position { ledger: 1, mark: Mark::new(0) },
+    request_time: NOW,
+    response_time: NOW,
+};

@@ -8,7 +8,9 @@ use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::flow::command::{Command, Filing, Relay, Serving};
 use crate::cache::flow::{Candidate, Setting, Transaction};
 use crate::cache::hint::PolicyHints;
+use crate::cache::mark::Target;
 use crate::cache::outcome::{CacheOutcome, Forward};
+use crate::cache::subject::{TARGETS_OF_TAG, tagged};
 use crate::fields::vary::Selector;
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
@@ -16,8 +18,9 @@ use crate::rules::policy::CachePolicy;
 use crate::rules::reason::Reason;
 use crate::rules::request::RequestFacts;
 use crate::rules::storable::{Kept, Storable};
+use crate::rules::tags::TAGS_MAX;
 use crate::rules::validate::same_by_head;
-use crate::time::Ticks;
+use crate::time::Moment;
 
 impl Transaction {
     /// RFC 9111 §4.3.4.
@@ -44,17 +47,16 @@ impl Transaction {
         match freshened.verdict {
             Ok(kept) => {
                 let freshens = Some(stored.meta.requested);
-                match self.filing(request, &kept, answer, freshens) {
-                    Some(filing) => {
-                        let meta = kept.meta;
-                        let outcome = outcome.left(meta.lifetime, meta.initial_age).stored();
-                        Command::Freshen(served(meta, outcome), filing)
-                    }
-                    None => Command::Serve(*served(
-                        kept.meta,
-                        outcome.because(Some(Reason::VaryTooWide)),
-                    )),
+                // What it was tagged with before stays: a purge of it may be on its way.
+                let tags = self.tags(&kept.tags, &stored.meta.tags);
+                if tags.len() > TAGS_MAX * TARGETS_OF_TAG {
+                    let outcome = outcome.because(Some(Reason::Tags));
+                    return Command::Drop(Box::new(Command::Serve(*served(kept.meta, outcome))));
                 }
+                let filing = self.filing(request, &kept, answer, freshens);
+                let meta = EntryMeta { tags, ..kept.meta };
+                let outcome = outcome.left(meta.lifetime, meta.initial_age).stored();
+                Command::Freshen(served(meta, outcome), filing)
             }
             Err((meta, reason)) => {
                 let serve = Command::Serve(*served(*meta, outcome.because(Some(reason))));
@@ -104,6 +106,20 @@ impl Transaction {
         }
     }
 
+    /// What somebody puts into the store in the place of the inner service.
+    pub(crate) fn primed(
+        &self,
+        request: &RequestFacts,
+        answer: ResponseHead<'_>,
+        at: Exchange,
+    ) -> Relay {
+        let outcome = CacheOutcome::forwarded(Forward::Bypass);
+        match self.stored(request, answer, at) {
+            Ok(filing) => Relay { outcome: outcome.stored(), filing: Some(filing) },
+            Err(reason) => Relay { outcome: outcome.because(Some(reason)), filing: None },
+        }
+    }
+
     pub(super) fn relayed(
         &self,
         request: &RequestFacts,
@@ -135,12 +151,23 @@ impl Transaction {
         }
         match self.policy_of(answer)?.storable(request, answer, at) {
             Storable::No(reason) => Err(reason),
-            Storable::Yes(kept) => {
-                let filing =
-                    self.filing(request, &kept, answer, None).ok_or(Reason::VaryTooWide)?;
+            Storable::Yes(mut kept) => {
+                let filing = self.filing(request, &kept, answer, None);
+                kept.meta.tags = self.tags(&kept.tags, &[]);
                 Ok((Box::new(kept.meta), filing))
             }
         }
+    }
+
+    /// The targets of these tags, and those that the response had before.
+    fn tags(&self, tags: &[Box<str>], before: &[Target]) -> Box<[Target]> {
+        let mut targets = tagged(&self.setting.secret, &self.place, tags);
+        for target in before {
+            if !targets.contains(target) {
+                targets.push(*target);
+            }
+        }
+        targets.into()
     }
 
     fn filing(
@@ -148,18 +175,18 @@ impl Transaction {
         request: &RequestFacts,
         kept: &Kept,
         answer: ResponseHead<'_>,
-        freshens: Option<Ticks>,
-    ) -> Option<Filing> {
+        freshens: Option<Moment>,
+    ) -> Filing {
         let (selector, vary) = (self.selector(), &kept.meta.vary);
-        Some(Filing {
+        Filing {
             place: self.place.clone(),
             vary: vary.clone(),
-            values: selector.values(vary, &request.headers)?,
+            values: selector.values(vary, &request.headers),
             alias: selector.stored_alias(vary, &request.headers, answer.headers),
             retention: kept.retention,
             freshens,
             left_out: kept.left_out.clone(),
-        })
+        }
     }
 
     /// The policy of the innermost clone of this layer, which knows the route.

@@ -1,5 +1,5 @@
 use http::HeaderName;
-use tower_keep::cache::{Partition, PurgeErrorKind, Reason};
+use tower_keep::cache::{Partition, Purge, PurgeErrorKind, Reason};
 
 use super::{Mode, Op, Rig};
 use crate::support::{answered, response};
@@ -150,14 +150,14 @@ async fn a_drop_by_head_that_fails_says_so() {
 async fn a_purge_that_fails_says_so() {
     let rig = Rig::new(|_, _| response(&[FRESH], "x"));
     rig.get("/").await;
-    let (handle, url) = (rig.layer.handle(), "http://a.test/".parse().unwrap());
+    let (handle, url) = (rig.layer.handle(), http::Uri::from_static("http://a.test/"));
     for modes in [&[Mode::Errs][..], &[Mode::Errs, Mode::Works], &[Mode::Works, Mode::Errs]] {
         rig.store.set(Op::Remove, modes);
-        let error = handle.purge_url(&url).await.unwrap_err();
+        let error = handle.purge(Purge::url(url.clone())).await.unwrap_err();
         assert_eq!(error.kind(), PurgeErrorKind::Store, "{modes:?}");
         assert!(std::error::Error::source(&error).is_some());
     }
     rig.store.set(Op::Remove, &[Mode::Works]);
-    handle.purge_url(&url).await.unwrap();
+    handle.purge(Purge::url(url.clone())).await.unwrap();
     assert!(!rig.get("/").await.is_hit());
 }

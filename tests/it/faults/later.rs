@@ -1,7 +1,7 @@
 use axum::body::Body;
 use http::{HeaderName, Request, Response};
 use tower::{Layer as _, ServiceExt as _};
-use tower_keep::cache::{CacheLayer, Forward, Partition};
+use tower_keep::cache::{CacheLayer, Forward, Partition, Purge};
 use tower_keep::store::DynStore;
 
 use super::{Faulty, Mode, Op, Rig};
@@ -26,7 +26,7 @@ async fn a_store_that_is_waited_for_serves_hits() {
     assert!(head.is_hit() && head.body.is_empty());
     rig.send("PUT", "/", &[]).await;
     assert_eq!(rig.get("/").await.body, "call 3");
-    rig.layer.handle().purge_url(&"http://a.test/".parse().unwrap()).await.unwrap();
+    rig.layer.handle().purge(Purge::url("http://a.test/".parse().unwrap())).await.unwrap();
     assert_eq!(rig.get("/").await.body, "call 4");
     assert_eq!(rig.stats().store_failures, 0);
 }

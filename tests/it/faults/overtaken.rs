@@ -7,7 +7,7 @@ use http::{HeaderName, Method, Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tower_keep::cache::{CacheLayer, Partition};
+use tower_keep::cache::{CacheLayer, Partition, Purge};
 use tower_keep::store::MemoryStore;
 
 use super::{Mode, Op, Rig, settled};
@@ -95,7 +95,7 @@ async fn a_fill_that_a_purge_overtook_is_not_stored() {
     ] {
         let (cache, script) = in_hand(|layer| layer, "", 200, &[]);
         let body = cache.start(request("GET", "/", &[])).await.into_body();
-        cache.layer.handle().purge_url(&url.parse().unwrap()).await.unwrap();
+        cache.layer.handle().purge(Purge::url(url.parse().unwrap())).await.unwrap();
         script.send(Data("old")).unwrap();
         drop(script);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "old");
@@ -176,7 +176,7 @@ async fn a_put_that_a_write_overtook_is_never_served() {
                 match is_purge {
                     true => {
                         let url = "http://a.test/".parse().unwrap();
-                        rig.layer.handle().purge_url(&url).await.unwrap();
+                        rig.layer.handle().purge(Purge::url(url)).await.unwrap();
                     }
                     false => drop(rig.send("PUT", "/", &[]).await),
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use tower::{Layer as _, ServiceExt as _};
-use tower_keep::cache::{CacheLayer, Partition, PurgeErrorKind, Reason};
+use tower_keep::cache::{CacheLayer, Partition, Purge, PurgeErrorKind, Reason};
 use tower_keep::clock::Clock;
 use tower_keep::time::{Moment, Ticks, Timestamp};
 
@@ -119,8 +119,8 @@ async fn a_removal_that_hangs_delays_a_write_by_one_deadline_in_all() {
 async fn a_purge_that_hangs_ends_and_says_so() {
     let rig = Rig::new(|_, _| response(&[FRESH], "x"));
     rig.store.set(Op::Remove, &[Mode::Hangs]);
-    let (handle, url) = (rig.layer.handle(), "http://a.test/".parse().unwrap());
-    let (purged, took) = timed(handle.purge_url(&url)).await;
+    let (handle, url) = (rig.layer.handle(), http::Uri::from_static("http://a.test/"));
+    let (purged, took) = timed(handle.purge(Purge::url(url.clone()))).await;
     assert_eq!(purged.unwrap_err().kind(), PurgeErrorKind::Store);
     assert!(took <= 2 * DEADLINE, "{took:?}");
 }

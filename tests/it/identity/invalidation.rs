@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::{Request, header};
-use tower_keep::cache::{CacheLayer, Partition};
+use tower_keep::cache::{CacheLayer, Partition, Purge};
 use tower_keep::store::MemoryStore;
 
 use super::partitions::TENANT;
@@ -75,7 +75,7 @@ async fn c23_a_write_with_content_and_a_method_override_removes_them_too() {
 #[tokio::test]
 async fn a_purge_removes_every_partition_and_every_steered_variant() {
     let cache = filled(by_tenant, &DIVISIONS).await;
-    cache.layer.handle().purge_url(&"http://a.test/x".parse().unwrap()).await.unwrap();
+    cache.layer.handle().purge(Purge::url("http://a.test/x".parse().unwrap())).await.unwrap();
     is_gone(&cache, &DIVISIONS, "a purge").await;
 }
 
@@ -100,7 +100,7 @@ async fn a_purge_removes_what_a_private_layer_keeps() {
     let users: Vec<_> = DIVISIONS.into_iter().filter(|each| is_of_tenant(each)).collect();
     let private = |layer: TestLayer| layer.private_by(Partition::header(TENANT));
     let cache = filled(private, &users).await;
-    cache.layer.handle().purge_url(&"http://a.test/x".parse().unwrap()).await.unwrap();
+    cache.layer.handle().purge(Purge::url("http://a.test/x".parse().unwrap())).await.unwrap();
     is_gone(&cache, &users, "a purge").await;
 }
 

@@ -1,16 +1,14 @@
 //! `partition_by` and `private_by`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::body::Body;
 use http::{HeaderName, Request, header};
 use tower::{Layer, ServiceExt};
 use tower_keep::cache::{CacheLayer, CachePolicy, Forward, Partition, Reason};
-use tower_keep::store::{CacheKey, Entry, Store, StoreError};
 
 use super::{ALICE, BOB, asker, greeting, reason};
+use crate::doubles::Keeping;
 use crate::support::{Got, Harness, Inner, request, response};
 
 pub(super) const TENANT: HeaderName = HeaderName::from_static("x-tenant");
@@ -202,31 +200,11 @@ async fn a_shared_clone_is_not_served_what_a_private_one_stored() {
     assert!(ask(&private).await && ask(&shared).await && ask(&parted).await);
 }
 
-/// Keeps everything, and remembers under which keys.
-#[derive(Clone, Default)]
-struct Remembering(Arc<Mutex<HashMap<CacheKey, Entry>>>);
-
-impl Store for Remembering {
-    async fn get(&self, key: &CacheKey) -> Result<Option<Entry>, StoreError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-
-    async fn put(&self, key: &CacheKey, entry: Entry, _: Duration) -> Result<(), StoreError> {
-        self.0.lock().unwrap().insert(key.clone(), entry);
-        Ok(())
-    }
-
-    async fn remove(&self, key: &CacheKey) -> Result<(), StoreError> {
-        self.0.lock().unwrap().remove(key);
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn credentials_stand_in_no_key() {
     let secrets = [("authorization", "Bearer secret"), ("cookie", "session=secret")];
     for name in [header::AUTHORIZATION, header::COOKIE] {
-        let store = Remembering::default();
+        let store = Keeping::default();
         let layer = CacheLayer::new(store.clone()).private_by(Partition::header(name.clone()));
         let said = [("cache-control", "max-age=60"), ("vary", "authorization, cookie")];
         let inner = Inner::new(move |_, _| response(&said, "x"));
@@ -235,9 +213,9 @@ async fn credentials_stand_in_no_key() {
             Got::read(service.oneshot(request("GET", "/x", &secrets)).await.unwrap()).await;
         }
         assert_eq!(inner.calls(), 1, "{name}");
-        let kept = store.0.lock().unwrap();
-        assert!(kept.len() >= 3, "the root, the index and the variant");
-        for key in kept.keys() {
+        let keys = store.keys();
+        assert!(keys.len() >= 3, "the root, the index and the variant");
+        for key in keys {
             let holds = |part: &[u8]| key.as_bytes().windows(part.len()).any(|bytes| bytes == part);
             assert!(!holds(b"secret") && !holds(b"Bearer"), "{name}");
             assert!(!format!("{key:?}").contains("/x"));

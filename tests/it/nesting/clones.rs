@@ -7,7 +7,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use http::{HeaderName, Request, header};
 use tower_keep::cache::{
-    CacheHint, CachePolicy, DefaultFreshness, KeyParts, Partition, Reason, RequestDirective,
+    CacheHint, CachePolicy, DefaultFreshness, KeyParts, Partition, Purge, Reason, RequestDirective,
 };
 
 use super::{Calls, MINUTE, ask, cache, forward, is_stored, named, send};
@@ -195,7 +195,7 @@ async fn two_different_caches_on_one_path_are_two_caches() {
         (stats.hits, stats.misses, stats.stored)
     };
     assert_eq!((counted(&inner), counted(&outer)), ((0, 1, 1), (1, 1, 1)));
-    outer.handle().purge_url(&"http://a.test/x".parse().unwrap()).await.unwrap();
+    outer.handle().purge(Purge::url("http://a.test/x".parse().unwrap())).await.unwrap();
     ask(&app, "/x").await;
     assert_eq!((inner.handle().stats().hits, calls.count()), (1, 1), "the inner one still has it");
     send(&app, request("PUT", "/x", &[])).await;

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use http::StatusCode;
 use tower::ServiceExt;
-use tower_keep::cache::{CacheLayer, CachePolicy, DefaultFreshness, KeyParts};
+use tower_keep::cache::{CacheLayer, CachePolicy, DefaultFreshness, KeyParts, Purge};
 use tower_keep::store::MemoryStore;
 use tower_keep::test_util::ManualClock;
 
@@ -131,7 +131,7 @@ async fn deeply_nested_routers_and_services_keep_their_whole_target() {
     ] {
         is_stored(&app, path).await;
     }
-    layer.handle().purge_url(&"http://a.test/v1/users/7".parse().unwrap()).await.unwrap();
+    layer.handle().purge(Purge::url("http://a.test/v1/users/7".parse().unwrap())).await.unwrap();
     assert!(!ask(&app, "/v1/users/7").await.is_hit());
     assert!(ask(&app, "/v2/users/7").await.is_hit());
 }

@@ -137,7 +137,7 @@ proptest! {
             for (name, value) in &fields {
                 response.headers_mut().append(*name, value.clone());
             }
-            if let Some(hint) = hint {
+            if let Some(hint) = hint.clone() {
                 response.extensions_mut().insert(hint);
             }
             response

@@ -46,7 +46,7 @@ impl Service<Request<Body>> for Remote {
         let fields: Vec<_> =
             self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut page = response(&fields, "page");
-        if let Some(hint) = self.hint {
+        if let Some(hint) = self.hint.clone() {
             page.extensions_mut().insert(hint);
         }
         ready(Ok(page))
@@ -187,10 +187,10 @@ async fn a_hint_does_not_loosen_must_revalidate() {
     let hint = CacheHint::fresh_for(Duration::from_secs(60))
         .stale_if_error(Duration::from_secs(3600))
         .stale_while_revalidate(Duration::from_secs(3600));
-    let loose = Line::cut_with(SAFE, Some(hint), &control("public"), 70).await;
+    let loose = Line::cut_with(SAFE, Some(hint.clone()), &control("public"), 70).await;
     assert!(loose.is_served().await);
     for said in ["must-revalidate", "proxy-revalidate", "no-cache"] {
-        let line = Line::cut_with(HOUR, Some(hint), &control(said), 70).await;
+        let line = Line::cut_with(HOUR, Some(hint.clone()), &control(said), 70).await;
         assert!(!line.is_served().await, "{said}");
     }
 }

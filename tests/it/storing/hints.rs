@@ -21,7 +21,7 @@ fn hinting(policy: CachePolicy, hint: CacheHint, fields: &[(&str, &str)]) -> Har
             let fields: Vec<_> =
                 fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let mut response = response(&fields, format!("call {call}"));
-            response.extensions_mut().insert(hint);
+            response.extensions_mut().insert(hint.clone());
             response
         },
     )
@@ -50,7 +50,7 @@ async fn a_hint_comes_before_targeted_fields_and_cache_control_and_the_default()
     let shorter = CacheHint::fresh_for(Duration::from_secs(7));
     assert_eq!(fate_in(&hinting(policy.clone(), shorter, &[]), &[]).await, Reused(7));
     let never = CacheHint::fresh_for(Duration::ZERO);
-    assert_eq!(fate_in(&hinting(policy.clone(), never, &[]), &[]).await, NotStored);
+    assert_eq!(fate_in(&hinting(policy.clone(), never.clone(), &[]), &[]).await, NotStored);
     assert_eq!(hinted(never, &[("cache-control", "max-age=60"), ETAG]).await, Asked);
     let capped = SAFE.freshness_max(Duration::from_secs(30));
     assert_eq!(fate_in(&hinting(capped, minute(), &[]), &[]).await, Reused(30));
@@ -72,7 +72,7 @@ async fn a_hint_loosens_neither_no_store_nor_private() {
             (&[("vary", "*")], NotStored),
             (&[("set-cookie", "a=1")], NotStored),
         ] {
-            assert_eq!(hinted(hint, fields).await, expected, "{fields:?}");
+            assert_eq!(hinted(hint.clone(), fields).await, expected, "{fields:?}");
         }
     }
 }
@@ -110,7 +110,7 @@ async fn a_hints_stale_windows_come_before_the_fields() {
             0 => response(&[("cache-control", "max-age=1, stale-if-error=1")], "page"),
             _ => answered(503, &[], "down"),
         };
-        response.extensions_mut().insert(hint);
+        response.extensions_mut().insert(hint.clone());
         response
     });
     cache.get("/", &[]).await;

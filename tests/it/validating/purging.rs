@@ -1,6 +1,6 @@
 //! Purging a URL by the handle.
 
-use tower_keep::cache::{Partition, PurgeErrorKind};
+use tower_keep::cache::{Partition, Purge, PurgeErrorKind};
 
 use super::FRESH;
 use crate::support::{Harness, response};
@@ -15,7 +15,7 @@ async fn purge_url_drops_all_variants_of_a_url_and_no_other() {
     }
     cache.get("/page?q", &[("host", "b.test")]).await;
     let handle = cache.layer.handle();
-    handle.purge_url(&"http://A.test:80/page?q".parse().unwrap()).await.unwrap();
+    handle.purge(Purge::url("http://A.test:80/page?q".parse().unwrap())).await.unwrap();
     for x in ["1", "2", "3"] {
         assert!(!cache.get("/page?q", &[("x", x)]).await.is_hit(), "{x}");
         for path in ["/page", "/page?q2"] {
@@ -38,7 +38,7 @@ async fn purge_url_drops_what_every_partition_has() {
         cache.get("/", fields).await;
         assert!(cache.get("/", fields).await.is_hit());
     }
-    cache.layer.handle().purge_url(&"http://a.test/".parse().unwrap()).await.unwrap();
+    cache.layer.handle().purge(Purge::url("http://a.test/".parse().unwrap())).await.unwrap();
     for fields in tenants {
         assert!(!cache.get("/", fields).await.is_hit(), "{fields:?}");
     }
@@ -49,7 +49,7 @@ async fn purge_url_wants_an_absolute_url() {
     let cache = Harness::new(|_, _| response(&[FRESH], "page"));
     cache.get("/page", &[]).await;
     for url in ["/page", "a.test", "*"] {
-        let error = cache.layer.handle().purge_url(&url.parse().unwrap()).await.unwrap_err();
+        let error = cache.layer.handle().purge(Purge::url(url.parse().unwrap())).await.unwrap_err();
         assert_eq!(error.kind(), PurgeErrorKind::Url, "{url}");
     }
     assert!(cache.get("/page", &[]).await.is_hit());
