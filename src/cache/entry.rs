@@ -14,7 +14,7 @@ use crate::cache::lines::Lines;
 use crate::cache::mark::{Position, Target};
 use crate::fields::etag::{self, EntityTag};
 use crate::fields::vary::VaryList;
-use crate::time::{Moment, Timestamp};
+use crate::time::{DeltaSeconds, Moment, Timestamp};
 
 /// What a [`Store`](crate::store::Store) keeps under one key: opaque, and cheap to clone.
 ///
@@ -106,9 +106,9 @@ pub(crate) struct Staleness {
     /// RFC 9111 §5.2.2.2, §5.2.2.8, §5.2.2.10: never served stale.
     pub(crate) forbidden: bool,
     /// RFC 5861 §3.
-    pub(crate) while_revalidate: Duration,
+    pub(crate) while_revalidate: DeltaSeconds,
     /// RFC 5861 §4.
-    pub(crate) if_error: Duration,
+    pub(crate) if_error: DeltaSeconds,
 }
 
 impl Entry {

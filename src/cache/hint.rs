@@ -100,7 +100,7 @@ impl CacheHint {
         self
     }
 
-    /// It may be served for so long past its freshness while it is validated (RFC 5861 §3). For now the
+    /// It may be served for so long past its freshness, in whole seconds, while it is validated (RFC 5861 §3). For now the
     /// validation comes first: within this window the stale response stands in where it fails.
     #[must_use]
     pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
@@ -108,7 +108,7 @@ impl CacheHint {
         self
     }
 
-    /// It may be served for so long past its freshness when the service fails (RFC 5861 §4).
+    /// It may be served for so long past its freshness, in whole seconds, when the service fails (RFC 5861 §4).
     #[must_use]
     pub const fn stale_if_error(mut self, window: Duration) -> Self {
         self.if_error = Some(window);

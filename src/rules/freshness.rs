@@ -96,14 +96,15 @@ impl<'a> Word<'a> {
         self.hint.is_some_and(|hint| hint.fresh_for.is_some())
     }
 
-    pub(crate) fn stale_while_revalidate(&self) -> Duration {
-        let said = self.directives.stale_while_revalidate.map(DeltaSeconds::as_duration);
-        self.hint.and_then(|hint| hint.while_revalidate).or(said).unwrap_or_default()
+    pub(crate) fn stale_while_revalidate(&self) -> DeltaSeconds {
+        let hinted =
+            self.hint.and_then(|hint| hint.while_revalidate).map(DeltaSeconds::from_duration);
+        hinted.or(self.directives.stale_while_revalidate).unwrap_or_default()
     }
 
-    pub(crate) fn stale_if_error(&self) -> Duration {
-        let said = self.directives.stale_if_error.map(DeltaSeconds::as_duration);
-        self.hint.and_then(|hint| hint.if_error).or(said).unwrap_or_default()
+    pub(crate) fn stale_if_error(&self) -> DeltaSeconds {
+        let hinted = self.hint.and_then(|hint| hint.if_error).map(DeltaSeconds::from_duration);
+        hinted.or(self.directives.stale_if_error).unwrap_or_default()
     }
 }
 

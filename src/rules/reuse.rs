@@ -86,9 +86,9 @@ impl CachePolicy {
         let overdue = overdue(stored, age);
         // RFC 5861 §4: the request may say so too, where the response does not forbid stale use.
         let asked = demand.directives.stale_if_error.filter(|_| !staleness.forbidden);
-        let if_error = staleness.if_error.max(asked.unwrap_or_default().as_duration());
+        let if_error = staleness.if_error.max(asked.unwrap_or_default());
         // Within stale-while-revalidate a stale answer needs no failure at all.
-        let window = if_error.max(staleness.while_revalidate);
+        let window = if_error.max(staleness.while_revalidate).as_duration();
         let error_status = !window.is_zero() && overdue <= window;
         let disconnect = !staleness.forbidden
             && !self.stale_on_disconnect.is_zero()

@@ -18,6 +18,7 @@ use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, EARLY_DATA, RequestFacts};
 use crate::rules::stored_fields::{connection_names, storable_lines};
 use crate::rules::tags::tags_of;
+use crate::time::DeltaSeconds;
 
 /// Whether a response is stored, and what is kept of its head.
 #[derive(Debug)]
@@ -179,8 +180,8 @@ impl CachePolicy {
     pub(crate) fn retention(&self, meta: &EntryMeta) -> Result<Retention, Reason> {
         let staleness = meta.staleness;
         let windows = [
-            staleness.while_revalidate,
-            staleness.if_error,
+            staleness.while_revalidate.as_duration(),
+            staleness.if_error.as_duration(),
             if staleness.forbidden { Duration::ZERO } else { self.stale_on_disconnect },
             if meta.has_validator() { REVALIDATION_GRACE } else { Duration::ZERO },
         ];
@@ -217,7 +218,7 @@ fn meta_of(
     let directives = &word.directives;
     let is_shared = class == Class::Shared;
     let asks_anew = directives.must_revalidate || is_shared && directives.proxy_revalidate;
-    let window = |length: Duration| if asks_anew { Duration::ZERO } else { length };
+    let window = |length: DeltaSeconds| if asks_anew { DeltaSeconds::ZERO } else { length };
     EntryMeta {
         id: EntryMeta::next_id(),
         status: response.status,

@@ -132,8 +132,8 @@ impl CachePolicy {
         let kept = stored.is_hinted.then(|| {
             let staleness = stored.staleness;
             CacheHint::fresh_for(stored.lifetime)
-                .stale_while_revalidate(staleness.while_revalidate)
-                .stale_if_error(staleness.if_error)
+                .stale_while_revalidate(staleness.while_revalidate.as_duration())
+                .stale_if_error(staleness.if_error.as_duration())
         });
         if let Some(hint) = update.get::<CacheHint>().cloned().or(kept) {
             extensions.insert(hint);

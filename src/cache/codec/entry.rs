@@ -15,7 +15,7 @@ use crate::cache::key::CacheKey;
 use crate::cache::lines::Lines;
 use crate::cache::mark::{Mark, Position, Target};
 use crate::fields::vary::VaryList;
-use crate::time::{Moment, Ticks, Timestamp};
+use crate::time::{DeltaSeconds, Moment, Ticks, Timestamp};
 
 impl Entry {
     /// The entry as bytes, for a store outside this process. They are good under this key only.
@@ -93,10 +93,12 @@ fn write_response(response: &StoredResponse, out: &mut Writer) -> Option<()> {
     out.u16(final_status(meta.status)?.as_u16());
     out.u16(flags(response));
     write_position(meta.began, out);
-    let Staleness { while_revalidate, if_error, .. } = meta.staleness;
-    for length in [meta.lifetime, meta.initial_age, while_revalidate, if_error] {
+    for length in [meta.lifetime, meta.initial_age] {
         // 584 years are as good as any longer time.
         out.u64(u64::try_from(length.as_nanos()).unwrap_or(u64::MAX));
+    }
+    for window in [meta.staleness.while_revalidate, meta.staleness.if_error] {
+        out.u32(window.as_secs());
     }
     // A wall clock that was set back in between says that it was asked for after it came.
     let requested = meta.requested.wall.min(meta.received.wall);
@@ -125,7 +127,11 @@ fn read_response(reader: &mut Reader<'_>, body: Bytes) -> Option<StoredResponse>
     let began = read_position(reader)?;
     let mut length = || reader.u64().map(Duration::from_nanos);
     let (lifetime, initial_age) = (length()?, length()?);
-    let (while_revalidate, if_error) = (length()?, length()?);
+    let mut window = || {
+        let secs = reader.u32()?;
+        (secs <= DeltaSeconds::MAX.as_secs()).then(|| DeltaSeconds::new(u64::from(secs)))
+    };
+    let (while_revalidate, if_error) = (window()?, window()?);
     let mut at = || reader.i64().map(Timestamp::from_millis);
     let (requested, received, date) = (at()?, at()?, at()?);
     let last_modified = if has(LAST_MODIFIED) { Some(at()?) } else { None };

@@ -208,8 +208,8 @@ impl Hasher for Spreading {
 
 const EXPECTED_MIN: usize = 16;
 const WEIGHT_BYTES: u64 = 16;
-/// Key, entry, two links, and the state of the slot.
-pub(super) const SLOT_BYTES: usize = size_of::<Key>() + size_of::<Entry>() + 16;
+/// Key, entry, two links, the state of the slot and what aligns it.
+pub(super) const SLOT_BYTES: usize = size_of::<Key>() + size_of::<Entry>() + 24;
 /// 2^64 over the golden ratio, odd.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::cache::index::Index;
 use crate::cache::key::Generation;
 use crate::fields::vary::Selecting;
+use crate::time::DeltaSeconds;
 
 /// Every field is named, so that a new one cannot be forgotten.
 fn assert_same(one: &StoredResponse, two: &StoredResponse) {
@@ -92,7 +93,8 @@ prop_compose! {
         body in prop::collection::vec(any::<u8>(), 0..300),
         trailers in prop::option::of(fields()),
     ) -> Entry {
-        let [lifetime, initial_age, while_revalidate, if_error] = lengths.map(Duration::from_nanos);
+        let [lifetime, initial_age] = [lengths[0], lengths[1]].map(Duration::from_nanos);
+        let [while_revalidate, if_error] = [lengths[2], lengths[3]].map(DeltaSeconds::new);
         let [no_cache, forbidden, immutable, is_explicit, is_hinted] = flags;
         let names = vary.iter().map(|name| HeaderName::from_bytes(name.as_bytes()).unwrap());
         let received = Moment {
