@@ -1,4 +1,7 @@
-//! The admin listener: is it alive, and what has the cache done. On an address of its own, never on the public one.
+//! The admin listener: is it alive, what has the cache done, and purges for who knows the secret. On an address of its
+//! own, never on the public one.
+
+use std::net::SocketAddr;
 
 use axum::routing::get;
 use axum::{Json, Router};
@@ -8,8 +11,16 @@ use tower_keep::cache::CacheHandle;
 use tower_keep::store::MemoryStore;
 
 use crate::complain;
+use crate::purging::{self, Secret};
 
-pub(crate) async fn serve(listener: TcpListener, handle: CacheHandle, store: MemoryStore) {
+/// Without a secret nothing can be purged.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    handle: CacheHandle,
+    store: MemoryStore,
+    secret: Option<Secret>,
+) {
+    let purging = secret.map(|secret| purging::routes(handle.clone(), secret));
     let stats = move || async move {
         let stats = handle.stats();
         Json(json!({
@@ -27,7 +38,11 @@ pub(crate) async fn serve(listener: TcpListener, handle: CacheHandle, store: Mem
             "bytes": store.bytes(),
         }))
     };
-    let routes = Router::new().route("/healthz", get(async || "ok")).route("/stats", get(stats));
+    let routes = Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/stats", get(stats))
+        .merge(purging.unwrap_or_default())
+        .into_make_service_with_connect_info::<SocketAddr>();
     if let Err(error) = axum::serve(listener, routes).await {
         complain(&format!("--admin: {error}"));
     }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use http::HeaderName;
 
 use crate::size;
 use crate::upstream::Upstream;
@@ -22,7 +25,9 @@ pub(crate) struct Config {
     pub(crate) mode: Mode,
     pub(crate) entry_bytes_max: u64,
     pub(crate) upstream_timeout: Duration,
+    pub(crate) tag_header: Option<HeaderName>,
     pub(crate) admin: Option<SocketAddr>,
+    pub(crate) admin_secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -30,7 +35,7 @@ pub(crate) enum StoreKind {
     Memory { bytes_max: u64 },
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mode {
     /// What the origin says explicitly, and never a Set-Cookie.
     Safe,
@@ -54,8 +59,13 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wro
         mode: given.or("--mode", "safe", mode)?,
         entry_bytes_max: given.or("--entry-bytes-max", "1MiB", size::bytes)?,
         upstream_timeout: given.or("--upstream-timeout", "30s", size::duration)?,
+        tag_header: given.optional("--tag-header", field_name)?,
         admin: given.optional("--admin", address)?,
+        admin_secret_file: given.optional("--admin-secret-file", |path| Ok(path.into()))?,
     };
+    if config.admin_secret_file.is_some() && config.admin.is_none() {
+        return Err(Wrong("--admin-secret-file needs --admin".into()));
+    }
     Ok(Command::Run(Box::new(config)))
 }
 
@@ -145,14 +155,20 @@ fn mode(value: &str) -> Result<Mode, String> {
     }
 }
 
-const FLAGS: [&str; 7] = [
+fn field_name(value: &str) -> Result<HeaderName, String> {
+    value.parse().map_err(|_| "expected the name of a response field, such as Surrogate-Key".into())
+}
+
+const FLAGS: [&str; 9] = [
     "--listen",
     "--upstream",
     "--store",
     "--mode",
     "--entry-bytes-max",
     "--upstream-timeout",
+    "--tag-header",
     "--admin",
+    "--admin-secret-file",
 ];
 
 pub(crate) const HELP: &str = "\
@@ -170,8 +186,20 @@ Usage: gateway --listen ADDRESS:PORT --upstream http://HOST[:PORT][/BASE] [FLAGS
                                an eighth of the store [1MiB]
   --upstream-timeout TIME      how long the upstream may take to the head of its response, counted from
                                the last byte of the request that was passed on [30s]
+  --tag-header NAME            a field of the upstream's responses with the tags that they can be purged by, such
+                               as Surrogate-Key; it is not sent to clients
   --admin ADDRESS:PORT         GET /healthz and GET /stats, kept apart from what is served
+  --admin-secret-file FILE     adds POST /purge to --admin, for who sends what is in FILE (16 bytes to 4 KiB, one
+                               line) as Authorization: Bearer; without this flag there is no /purge
   --help
+
+POST /purge takes exactly one of these in its query, percent-encoded, and soft=1 to make stale instead of removing:
+  url=URL        all that is stored for it; absolute, as clients ask for it: http://HOST/PATH
+  prefix=URL     all below it, at the end of a path segment
+  tag=TAG        all that carries it
+  all=1          everything
+It answers JSON. More than 10 purges by prefix, by tag and of all in a second are 429. Each purge is one line on
+standard error, which RUST_LOG turns off unless it names gateway::audit=info.
 
 SIZE is in bytes, or with a unit: KiB, MiB, GiB. TIME has a unit: ms, s, m. --flag=VALUE works as well.
 An upstream that cannot be reached is 502, a slow one 504, unless the cache may answer with a stale response.

@@ -20,7 +20,16 @@
 //! - `Upgrade: h2c` is not passed on (RFC 9113 §3.1 withdrew it): its tunnel would carry requests past the cache.
 //! - An upgraded connection ends with the program; shutdown waits for requests, not for tunnels.
 //!
-//! `RUST_LOG=tower_keep=debug` with `--features tracing` shows why a response was stored or not.
+//! What is stored is purged by `POST /purge` on the admin address ([`purging`]), which is there with
+//! `--admin-secret-file` only:
+//!
+//! ```text
+//! curl -X POST -H "Authorization: Bearer $(cat secret)" 'http://127.0.0.1:9090/purge?tag=user:7&soft=1'
+//! {"purged":{"tag":"user:7"},"reach":"this-process","soft":true}
+//! ```
+//!
+//! Each leaves a line in the log, target `gateway::audit`; a `RUST_LOG` of your own should name it.
+//! `RUST_LOG=tower_keep=debug,gateway::audit=info` with `--features tracing` shows why a response was stored or not.
 
 mod admin;
 mod args;
@@ -28,6 +37,7 @@ mod fields;
 mod front;
 mod interim;
 mod proxy;
+mod purging;
 mod server;
 mod signals;
 mod size;
@@ -39,7 +49,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use args::{Command, Config, Mode, StoreKind};
+use http::HeaderName;
 use proxy::Proxy;
+use purging::Secret;
 use signals::Signals;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -60,10 +72,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(log_filter()).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("cannot start: {error}")),
@@ -78,6 +87,13 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> Result<ExitCode, String> {
+    let secret = match &config.admin_secret_file {
+        Some(path) => Some(
+            Secret::read(path)
+                .map_err(|error| format!("--admin-secret-file: {}: {error}", path.display()))?,
+        ),
+        None => None,
+    };
     let mut signals = Signals::new().map_err(|error| format!("cannot catch signals: {error}"))?;
     let public = bind("--listen", config.listen).await?;
     let admin = match config.admin {
@@ -89,10 +105,7 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     let entry_bytes_max = config.entry_bytes_max.saturating_add(FIELDS_ALLOWANCE);
     let store = MemoryStore::with_bytes_max(bytes_max).entry_bytes_max(entry_bytes_max);
     let cache = CacheLayer::new(store.clone())
-        .policy(match config.mode {
-            Mode::Safe => CachePolicy::shared(),
-            Mode::Rfc => CachePolicy::rfc9111(),
-        })
+        .policy(policy(config.mode, config.tag_header))
         .body_bytes_max(config.entry_bytes_max)
         .cache_status(NAME);
     let handle = cache.handle();
@@ -102,7 +115,7 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     if let Some(listener) = admin {
         say(&format!("admin on http://{}", address_of(&listener)?));
         // Never told to stop: it shows what goes on until the process ends.
-        tokio::spawn(admin::serve(listener, handle, store));
+        tokio::spawn(admin::serve(listener, handle, store, secret));
     }
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -118,6 +131,25 @@ async fn run(config: Config) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
         () = signals.next() => Err("stopped at once, by a second signal".into()),
+    }
+}
+
+fn policy(mode: Mode, tag_header: Option<HeaderName>) -> CachePolicy {
+    let policy = match mode {
+        Mode::Safe => CachePolicy::shared(),
+        Mode::Rfc => CachePolicy::rfc9111(),
+    };
+    match tag_header {
+        Some(field) => policy.tags_from(field),
+        None => policy,
+    }
+}
+
+/// Who purged what is told unless `RUST_LOG` says otherwise.
+fn log_filter() -> EnvFilter {
+    match std::env::var_os(EnvFilter::DEFAULT_ENV) {
+        Some(directives) if !directives.is_empty() => EnvFilter::from_default_env(),
+        _ => EnvFilter::new("error,gateway::audit=info"),
     }
 }
 

@@ -107,9 +107,7 @@ impl<St: Store, C: Clock> Core<St, C> {
 
     /// A number that differs from request to request.
     pub(crate) fn spread(&self) -> u64 {
-        let count = self.drawn.fetch_add(1, Ordering::Relaxed).to_le_bytes();
-        let [a, b, c, d, e, f, g, h, ..] = self.secret.digest([&b"spread"[..], &count].into_iter());
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        self.filing.hasher.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The right to change the index under this key, within the deadline.

@@ -52,8 +52,8 @@ impl<St: Store, C: Clock> Driver<St, C> {
         let (core, finish) = (&core, &finish);
         let deadline = config.store_deadline;
         let (parts, body) = request.into_parts();
-        let mut body = Some(body);
         let facts = RequestFacts { demand, headers: parts.headers.clone(), spread: core.spread() };
+        let mut outgoing = Outgoing { parts: Some(parts), body: Some(body) };
         // The whole look-up has one deadline, however many questions it takes.
         let started = core.clock.now().ticks;
         let left = || deadline.saturating_sub(core.clock.now().ticks.since(started));
@@ -77,7 +77,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                     Err(_) => transaction.lost(),
                 },
                 Command::Call(inward) => {
-                    let request = sent_inwards(&parts, body.take().unwrap_or_default(), &inward);
+                    let request = outgoing.sent_inwards(&inward);
                     let began = core.stamps.position();
                     let request_time = core.clock.now();
                     let came = inner.clone().oneshot(request).await;
@@ -128,17 +128,26 @@ impl<St: Store, C: Clock> Driver<St, C> {
     }
 }
 
-/// The request as it goes to the inner service.
-fn sent_inwards<ReqBody>(
-    parts: &request::Parts,
-    body: ReqBody,
-    inward: &Inward,
-) -> Request<ReqBody> {
-    let mut parts = parts.clone();
-    match inward {
-        Inward::AsItCame => {}
-        Inward::Conditional(conditional) => conditional.apply(&mut parts.headers),
-        Inward::Unconditional => clear_conditions(&mut parts.headers),
+/// What is left of the request to send inwards.
+struct Outgoing<ReqBody> {
+    parts: Option<request::Parts>,
+    body: Option<ReqBody>,
+}
+
+impl<ReqBody: Default> Outgoing<ReqBody> {
+    /// The request as it goes to the inner service. After a conditional one it may be sent once more.
+    fn sent_inwards(&mut self, inward: &Inward) -> Request<ReqBody> {
+        let kept = match inward {
+            Inward::Conditional(_) => self.parts.clone(),
+            Inward::AsItCame | Inward::Unconditional => self.parts.take(),
+        };
+        // The machine asks no third time: the fallback is not reached.
+        let mut parts = kept.unwrap_or_else(|| Request::new(()).into_parts().0);
+        match inward {
+            Inward::AsItCame => {}
+            Inward::Conditional(conditional) => conditional.apply(&mut parts.headers),
+            Inward::Unconditional => clear_conditions(&mut parts.headers),
+        }
+        Request::from_parts(parts, self.body.take().unwrap_or_default())
     }
-    Request::from_parts(parts, body)
 }

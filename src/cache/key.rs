@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -181,7 +182,7 @@ pub(crate) struct Generation(pub(crate) [u8; 16]);
 pub(crate) struct Place {
     resource: CacheKey,
     scope_to: usize,
-    origin_to: usize,
+    authority: Range<usize>,
     target_at: usize,
     division: Option<Bytes>,
 }
@@ -219,11 +220,12 @@ impl Place {
         division: Option<Bytes>,
     ) -> Self {
         let (resource, scope_to) = (CacheKey::empty(), start.scope_to);
-        let mut place = Self { resource, scope_to, origin_to: 0, target_at: 0, division };
+        let mut place = Self { resource, scope_to, authority: 0..0, target_at: 0, division };
         let key = &mut place.resource;
         key.extend(&start.bytes);
         key.push(authority);
-        place.origin_to = key.as_bytes().len();
+        let origin_to = key.as_bytes().len();
+        place.authority = origin_to.saturating_sub(authority.len())..origin_to;
         key.count(parts.len());
         for part in parts {
             key.push(part);
@@ -245,7 +247,11 @@ impl Place {
 
     /// Scope, scheme and authority, as they begin every key of the origin.
     pub(crate) fn origin(&self) -> &[u8] {
-        self.resource.as_bytes().get(..self.origin_to).unwrap_or_default()
+        self.resource.as_bytes().get(..self.authority.end).unwrap_or_default()
+    }
+
+    pub(crate) fn authority(&self) -> &[u8] {
+        self.resource.as_bytes().get(self.authority.clone()).unwrap_or_default()
     }
 
     /// The origin, and what else the key holds before the target.
@@ -278,7 +284,7 @@ impl Place {
         let mut resource = CacheKey::empty();
         resource.extend(self.before_target());
         resource.extend(target.as_bytes());
-        Self { resource, division: None, ..*self }
+        Self { resource, division: None, authority: self.authority.clone(), ..*self }
     }
 }
 

@@ -179,6 +179,15 @@ impl<'a> KeyParts<'a> {
         (self.named_scheme(scheme).to_owned(), authority, self.target.clone().into_owned())
     }
 
+    /// The scheme that the request names, or else this one.
+    pub(crate) fn scheme(&self, default: &Scheme) -> Scheme {
+        match self.named_scheme(default) {
+            "https" => Scheme::HTTPS,
+            "http" => Scheme::HTTP,
+            _ => self.head.uri.scheme().unwrap_or(default).clone(),
+        }
+    }
+
     /// The scheme that the request names, if it names one.
     fn named_scheme<'b>(&'b self, default: &'b Scheme) -> &'b str {
         let own = || self.head.uri.scheme().unwrap_or(default).as_str();

@@ -106,7 +106,7 @@ fn places(config: &Config, url: &Uri) -> Result<Vec<Place>, PurgeError> {
     let (headers, extensions) = (HeaderMap::new(), Extensions::new());
     let head =
         RequestHead { method: &Method::GET, uri: url, headers: &headers, extensions: &extensions };
-    let places = config.telling.written(head);
+    let (places, _) = config.telling.written(head, &Survey::of(&headers));
     if url.scheme().is_none() || url.authority().is_none() || places.is_empty() {
         return Err(PurgeErrorKind::Url.into());
     }

@@ -177,7 +177,7 @@ impl CacheOutcome {
             member = member.flag("hit");
         }
         if let Some(forward) = self.forward {
-            member = member.token("fwd", forward.as_str());
+            member = member.word("fwd", forward.as_str());
         }
         if let Some(status) = self.forward_status {
             member = member.int("fwd-status", i64::from(status.as_u16()));
@@ -192,7 +192,7 @@ impl CacheOutcome {
             member = member.string("key", key);
         }
         if let Some(reason) = self.reason {
-            member = member.token("detail", reason.as_str());
+            member = member.word("detail", reason.as_str());
         }
         member.finish()
     }

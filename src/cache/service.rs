@@ -100,7 +100,12 @@ where
             !request.body().is_end_stream() && request.body().size_hint().exact() != Some(0);
         let demand = match config.policy.eligible(head, &survey, has_content) {
             Eligibility::Lookup(demand) => demand,
-            Eligibility::Write(demand) => return self.write(request, demand),
+            Eligibility::Write(demand) => {
+                let finish = Finish::new(&self.config, core.id, head);
+                let (core, config) = (&self.core, &self.config);
+                let written = Written::new(core, config, demand, head, &survey, finish);
+                return self.write(request, written);
+            }
             Eligibility::Bypass(reason) => return self.bypass(request, reason),
         };
         let place = match config.telling.place(head, &survey, config.policy.class, &core.secret) {
@@ -158,7 +163,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
     fn write<ReqBody, B>(
         &self,
         mut request: Request<ReqBody>,
-        demand: Demand,
+        written: Written<St, C>,
     ) -> ResponseFuture<S, ReqBody, B>
     where
         S: Service<Request<ReqBody>, Response = Response<B>> + Clone + Send + 'static,
@@ -169,9 +174,6 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
         B::Error: Into<BoxError>,
     {
         self.core.stats.bypassed();
-        let head = RequestHead::from(&request);
-        let finish = Finish::new(&self.config, self.core.id, head);
-        let written = Written::new(&self.core, &self.config, demand, head, finish);
         Passed::mark(&mut request, &self.core);
         ResponseFuture::driven(written.drive(self.inner.clone(), request))
     }

@@ -85,13 +85,15 @@ impl Telling {
     }
 
     /// Every place that a write may be about, whoever sends it.
-    pub(crate) fn written(&self, request: RequestHead<'_>) -> Vec<Place> {
+    /// And the scheme that it names, or else the layer's.
+    pub(crate) fn written(
+        &self,
+        request: RequestHead<'_>,
+        survey: &Survey<'_>,
+    ) -> (Vec<Place>, Scheme) {
         let parts = self.parts(request);
-        parts.written(
-            &self.start,
-            &self.scheme,
-            &parts.survey(request, &Survey::of(request.headers)),
-        )
+        let survey = parts.survey(request, survey);
+        (parts.written(&self.start, &self.scheme, &survey), parts.scheme(&self.scheme))
     }
 
     /// Scheme, authority (empty where it is not certain) and target of the request.

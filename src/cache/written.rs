@@ -1,10 +1,10 @@
 //! A request that may change something: what its answer makes unusable is gone from the store before the
 //! client has the answer (RFC 9111 §4.4).
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
 use tower::ServiceExt as _;
@@ -23,6 +23,7 @@ use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::spawn::finish_soon;
 use crate::cache::stamps::Noted;
 use crate::clock::Clock;
+use crate::fields::survey::Survey;
 use crate::head::{RequestHead, ResponseHead};
 use crate::rules::freshness::Exchange;
 use crate::rules::invalidate::{describes_target, invalidated, invalidated_groups};
@@ -36,8 +37,8 @@ pub(crate) struct Written<St, C> {
     /// What the request may be about; one place, unless its authority is not certain.
     places: Vec<Place>,
     demand: Demand,
-    /// Scheme, authority and target of the request.
-    base: (String, String, String),
+    /// The scheme that the request names, or else the layer's.
+    scheme: Scheme,
     finish: Finish,
 }
 
@@ -47,10 +48,11 @@ impl<St: Store, C: Clock> Written<St, C> {
         config: &Arc<Config>,
         demand: Demand,
         request: RequestHead<'_>,
+        survey: &Survey<'_>,
         finish: Finish,
     ) -> Self {
-        let (places, base) = (config.telling.written(request), config.telling.base(request));
-        Self { core: core.clone(), config: config.clone(), places, demand, base, finish }
+        let (places, scheme) = config.telling.written(request, survey);
+        Self { core: core.clone(), config: config.clone(), places, demand, scheme, finish }
     }
 
     pub(crate) async fn drive<S, ReqBody, B>(
@@ -110,12 +112,12 @@ impl<St: Store, C: Clock> Written<St, C> {
         let mut places = Vec::new();
         if let Some(others) = invalidated(response.status, response.headers, self.base()) {
             places.extend(self.places.iter().cloned());
-            for place in &self.places {
-                places.extend(others.iter().map(|target| place.sibling(target)));
+            for place in self.places.iter().filter(|_| !others.is_empty()) {
+                // Once each: a second purge of the target would overtake what it brings.
+                let more = others.iter().map(|target| place.sibling(target));
+                let more = more.filter(|more| more.resource() != place.resource());
+                places.extend(more.collect::<Vec<_>>());
             }
-            // Once each: a second purge of the target would overtake what it brings.
-            let mut seen = HashSet::new();
-            places.retain(|place| seen.insert(place.resource().clone()));
         }
         let secret = &self.core.secret;
         // The request's own target first.
@@ -151,9 +153,14 @@ impl<St: Store, C: Clock> Written<St, C> {
         }
     }
 
+    /// Scheme, authority (empty where it is not certain) and target of the request.
     fn base(&self) -> (&str, &str, &str) {
-        let (scheme, authority, target) = &self.base;
-        (scheme, authority, target)
+        let text = |bytes| str::from_utf8(bytes).unwrap_or_default();
+        match self.places.as_slice() {
+            [place] => (self.scheme.as_str(), text(place.authority()), text(place.target())),
+            [place, ..] => (self.scheme.as_str(), "", text(place.target())),
+            [] => (self.scheme.as_str(), "", ""),
+        }
     }
 }
 

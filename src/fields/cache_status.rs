@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
-use super::list;
+use super::{list, number};
 
 /// A cache's name, as it stands at the head of its member.
 #[derive(Clone, Debug)]
@@ -48,11 +48,11 @@ impl Member {
         self
     }
 
-    /// A parameter whose value is a Token; written as a String where it is none.
+    /// A parameter whose value is a Token of this crate's own.
     #[must_use]
-    pub(crate) fn token(mut self, key: &'static str, value: &str) -> Self {
+    pub(crate) fn word(mut self, key: &'static str, value: &'static str) -> Self {
         self.key(key).push('=');
-        push_word(&mut self.0, value);
+        self.0.push_str(value);
         self
     }
 
@@ -60,8 +60,13 @@ impl Member {
     #[must_use]
     pub(crate) fn int(mut self, key: &'static str, value: i64) -> Self {
         let value = value.clamp(-INTEGER_MAX, INTEGER_MAX);
-        // Writing to a String cannot fail.
-        let _ = write!(self.key(key), "={value}");
+        let written = self.key(key);
+        written.push('=');
+        match u64::try_from(value).ok().and_then(number::small) {
+            Some(digits) => written.push_str(digits),
+            // Writing to a String cannot fail.
+            None => drop(write!(written, "{value}")),
+        }
         self
     }
 
@@ -158,7 +163,7 @@ mod tests {
     fn a_member_is_a_name_and_its_parameters_in_order() {
         let value = member("edge").flag("hit").int("ttl", -5).finish();
         assert_eq!(value, "edge; hit; ttl=-5");
-        let value = member("edge").token("fwd", "stale").int("fwd-status", 304).flag("stored");
+        let value = member("edge").word("fwd", "stale").int("fwd-status", 304).flag("stored");
         let value = value.string("detail", "a \"b\" \\").finish();
         assert_eq!(value, r#"edge; fwd=stale; fwd-status=304; stored; detail="a \"b\" \\""#);
     }
@@ -169,7 +174,6 @@ mod tests {
         assert_eq!(member("1st").finish(), r#""1st""#);
         assert_eq!(member("my cache").finish(), r#""my cache""#);
         assert_eq!(member("").finish(), r#""""#);
-        assert_eq!(member("a").token("fwd", "not one").finish(), r#"a; fwd="not one""#);
     }
 
     #[test]
@@ -196,7 +200,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_written_is_a_structured_list(name: String, key: String, number: i64) {
-            let value = member(&name).flag("hit").int("ttl", number).token("fwd", &name);
+            let value = member(&name).flag("hit").int("ttl", number).word("fwd", "stale");
             let item = parsed(&value.string("key", &key).finish());
             prop_assert_eq!(item.params.len(), 4);
             if key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {

@@ -4,14 +4,15 @@ use http::HeaderValue;
 
 /// The number in decimal digits.
 pub(crate) fn value(number: u64) -> HeaderValue {
-    match usize::try_from(number).ok().and_then(small) {
+    match small(number) {
         Some(digits) => HeaderValue::from_static(digits),
         None => HeaderValue::from(number),
     }
 }
 
 /// The digits of a number that has a cell.
-fn small(number: usize) -> Option<&'static str> {
+pub(crate) fn small(number: u64) -> Option<&'static str> {
+    let number = usize::try_from(number).ok()?;
     let digits = match number {
         0..10 => 1,
         10..100 => 2,

@@ -29,10 +29,11 @@ pub(crate) struct Exchange {
 #[derive(Clone, Debug)]
 pub(crate) struct Word<'a> {
     pub(crate) directives: ResponseDirectives,
-    expires: Dated,
     pub(crate) hint: Option<&'a CacheHint>,
-    pub(crate) date: Timestamp,
-    pub(crate) last_modified: Option<Timestamp>,
+    headers: &'a HeaderMap,
+    /// A targeted field is what counts.
+    is_targeted: bool,
+    now: Timestamp,
 }
 
 /// RFC 9111 §4.2.1, with whose word it is.
@@ -46,22 +47,28 @@ impl<'a> Word<'a> {
     pub(crate) fn read(policy: &CachePolicy, response: ResponseHead<'a>, now: Timestamp) -> Self {
         let headers = response.headers;
         // RFC 9213 §2.2: a valid targeted field silences Cache-Control and Expires.
-        let (mut directives, expires) = match targeted::read(headers, policy.targets()) {
-            Some(directives) => (directives, Dated::Absent),
-            None => (ResponseDirectives::read(headers), date::sole(headers, header::EXPIRES, now)),
-        };
+        let targeted = targeted::read(headers, policy.targets());
+        let is_targeted = targeted.is_some();
+        let mut directives = targeted.unwrap_or_else(|| ResponseDirectives::read(headers));
         let hint = response.extensions.get::<CacheHint>();
         directives.public |= hint.is_some_and(|hint| hint.public);
         directives.no_cache = obeyable(directives.no_cache);
         directives.private = obeyable(directives.private);
-        Self {
-            directives,
-            expires,
-            hint,
-            // RFC 9110 §6.6.1: without a Date that can be read, the time of receipt stands for it.
-            date: at(date::sole(headers, header::DATE, now)).unwrap_or(now),
-            last_modified: at(date::sole(headers, header::LAST_MODIFIED, now)),
-        }
+        Self { directives, hint, headers, is_targeted, now }
+    }
+
+    /// RFC 9110 §6.6.1: without a Date that can be read, the time of receipt stands for it.
+    pub(crate) fn date(&self) -> Timestamp {
+        at(self.dated(header::DATE)).unwrap_or(self.now)
+    }
+
+    pub(crate) fn last_modified(&self) -> Option<Timestamp> {
+        at(self.dated(header::LAST_MODIFIED))
+    }
+
+    // Read when they are asked for: most responses that are not stored are so by their directives.
+    fn dated(&self, name: HeaderName) -> Dated {
+        date::sole(self.headers, name, self.now)
     }
 
     /// RFC 9111 §4.2.1: `s-maxage` in a shared cache, then `max-age`, then Expires less Date.
@@ -73,11 +80,14 @@ impl<'a> Word<'a> {
         if let Some(length) = shared.or(self.directives.max_age) {
             return Some(length.as_duration());
         }
-        match self.expires {
+        if self.is_targeted {
+            return None;
+        }
+        match self.dated(header::EXPIRES) {
             Dated::Absent => None,
             // RFC 9111 §5.3: an invalid date is in the past.
             Dated::Invalid => Some(Duration::ZERO),
-            Dated::At(expires) => Some(expires.since(self.date)),
+            Dated::At(expires) => Some(expires.since(self.date())),
         }
     }
 
@@ -134,7 +144,7 @@ impl DefaultFreshness {
         if !(public || is_cacheable_by_default(status)) {
             return None;
         }
-        let since = word.last_modified.map(|modified| word.date.since(modified));
+        let since = word.last_modified().map(|modified| word.date().since(modified));
         let fraction = since.map_or(Duration::ZERO, |since| scaled(since, self.fraction));
         let length = self.fixed.max(fraction).max(self.min).min(self.max);
         let drawn = (spread >> 11) as f64 / (1u64 << 53) as f64;

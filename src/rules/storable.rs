@@ -208,8 +208,9 @@ fn meta_of(
     let mut lines = storable_lines(response.headers, left_out);
     // RFC 9110 §6.6.1: a recipient with a clock adds the time of receipt.
     let has_date = lines.iter().any(|(name, _)| **name == header::DATE);
-    let date = (!has_date).then(|| date::format(word.date));
-    lines.extend(date.as_ref().map(|date| (&header::DATE, date)));
+    let date = word.date();
+    let added = (!has_date).then(|| date::format(date));
+    lines.extend(added.as_ref().map(|date| (&header::DATE, date)));
     let has_etag = lines.iter().any(|(name, _)| **name == header::ETAG);
     if response.status != StatusCode::NO_CONTENT {
         // RFC 9110 §8.6: set when the body is there, whatever the inner service said.
@@ -225,14 +226,14 @@ fn meta_of(
         has_etag: has_etag && etag::of(response.headers).is_some(),
         lines: Lines::copied(&lines),
         lifetime: lifetime.length,
-        initial_age: initial_age(response.headers, word.date, at),
+        initial_age: initial_age(response.headers, date, at),
         requested: at.request_time,
         received: at.response_time,
         began: at.began,
         checked: Checked::default(),
         tags: Box::default(),
-        date: word.date,
-        last_modified: word.last_modified,
+        date,
+        last_modified: word.last_modified(),
         vary,
         staleness: Staleness {
             no_cache: directives.no_cache == Qualified::Whole,

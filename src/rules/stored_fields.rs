@@ -89,27 +89,23 @@ pub(crate) fn connection_names(headers: &HeaderMap) -> Vec<HeaderName> {
         .collect()
 }
 
+/// RFC 9110 §7.6.1, RFC 9111 §3.1.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(name)
+    match name.as_str() {
+        "te" | "trailer" | "upgrade" | "connection" | "keep-alive" | "transfer-encoding" => true,
+        // `proxy-status` is for everybody.
+        name => {
+            matches!(
+                name.strip_prefix("proxy-"),
+                Some("authenticate" | "authentication-info" | "authorization" | "connection")
+            )
+        }
+    }
 }
 
 fn gives_meaning(name: &HeaderName) -> bool {
     name.as_str().starts_with("content-") || MEANING.contains(name)
 }
-
-/// RFC 9110 §7.6.1, RFC 9111 §3.1.
-static HOP_BY_HOP: [HeaderName; 10] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::PROXY_AUTHENTICATE,
-    HeaderName::from_static("proxy-authentication-info"),
-    header::PROXY_AUTHORIZATION,
-    HeaderName::from_static("proxy-connection"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 
 static MEANING: [HeaderName; 9] = [
     header::AGE,

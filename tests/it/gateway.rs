@@ -6,5 +6,6 @@ mod forwarding;
 mod lifecycle;
 mod origin;
 mod program;
+mod purging;
 mod streaming;
 mod wire;

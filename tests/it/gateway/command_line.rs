@@ -1,4 +1,5 @@
 use super::program::run;
+use super::purging::SecretFile;
 
 #[tokio::test]
 async fn help_prints_every_flag_and_exits_0() {
@@ -12,7 +13,10 @@ async fn help_prints_every_flag_and_exits_0() {
         "--mode",
         "--entry-bytes-max",
         "--upstream-timeout",
+        "--tag-header",
         "--admin",
+        "--admin-secret-file",
+        "POST /purge",
     ] {
         assert!(text.contains(flag), "{flag}");
     }
@@ -41,6 +45,11 @@ async fn wrong_flags_exit_2_and_are_named() {
         ([&fine[..], &["--upstream-timeout", "30"]].concat(), "--upstream-timeout: \"30\""),
         ([&fine[..], &["--upstream-timeout", "0s"]].concat(), "--upstream-timeout: \"0s\""),
         ([&fine[..], &["--admin=here"]].concat(), "--admin: \"here\""),
+        (
+            [&fine[..], &["--tag-header", "surrogate key"]].concat(),
+            "--tag-header: \"surrogate key\"",
+        ),
+        ([&fine[..], &["--admin-secret-file=x"]].concat(), "--admin-secret-file needs --admin"),
         ([&fine[..], &["--mode=rfc", "--mode", "safe"]].concat(), "--mode is given twice"),
         ([&fine[..], &["--verbose"]].concat(), "--verbose is no flag"),
         ([&fine[..], &["extra"]].concat(), "\"extra\" is not expected"),
@@ -68,4 +77,39 @@ async fn a_port_in_use_exits_1_and_is_named() {
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains(flag) && text.contains(&address), "{text}");
     }
+}
+
+#[tokio::test]
+async fn c52_a_secret_that_cannot_be_used_exits_1_and_is_not_shown() {
+    for (content, named) in [
+        ("", "shorter than 16"),
+        ("fifteen-bytes-0", "shorter than 16"),
+        ("fifteen-bytes-0\n", "shorter than 16"),
+        ("two-lines-of-text-0\ntwo", "other than visible ASCII"),
+        ("two-line-ends-of-0\n\n", "other than visible ASCII"),
+        ("with a space in it, 0", "other than visible ASCII"),
+        ("with-ümlauts-in-it-0", "other than visible ASCII"),
+        (&"0".repeat(4097), "longer than 4096"),
+        (&"0".repeat(70_000), "longer than 4096"),
+    ] {
+        let file = SecretFile::of(content);
+        let output = run(&start_with(file.path())).await;
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{content:?}: {text}");
+        assert!(text.contains("--admin-secret-file") && text.contains(named), "{text}");
+        assert!(text.contains(file.path()), "{text}");
+        assert!(content.is_empty() || !text.contains(content.trim_end()), "{text}");
+        assert!(output.stdout.is_empty(), "{content:?}");
+    }
+    for path in ["/", "no/such/file"] {
+        let output = run(&start_with(path)).await;
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(&format!("--admin-secret-file: {path}: ")), "{text}");
+    }
+}
+
+fn start_with(secret_file: &str) -> [&str; 5] {
+    let (listen, admin) = ("--listen=127.0.0.1:0", "--admin=127.0.0.1:0");
+    [listen, admin, "--upstream=http://127.0.0.1:9", "--admin-secret-file", secret_file]
 }

@@ -7,7 +7,8 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::wire::{self, Reply};
 
@@ -17,6 +18,7 @@ pub(super) struct Gateway {
     child: Child,
     /// Held open: the program may write to it.
     _stdout: Lines<BufReader<ChildStdout>>,
+    log: UnboundedReceiver<String>,
 }
 
 impl Gateway {
@@ -30,14 +32,15 @@ impl Gateway {
             .arg(format!("--upstream=http://{upstream}"))
             .args(flags)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
+        let log = drained(child.stderr.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let public = address(&mut lines, "listening on http://").await;
         let admin = address(&mut lines, "admin on http://").await;
-        Self { public, admin, child, _stdout: lines }
+        Self { public, admin, child, _stdout: lines, log }
     }
 
     /// A GET of this path, on a connection of its own.
@@ -53,9 +56,24 @@ impl Gateway {
     }
 
     pub(super) async fn admin(&self, method: &str, path: &str) -> Reply {
+        self.admin_with(method, path, "").await
+    }
+
+    /// The same with more field lines, each with its line end.
+    pub(super) async fn admin_with(&self, method: &str, path: &str, fields: &str) -> Reply {
         let request =
-            format!("{method} {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n");
+            format!("{method} {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n{fields}\r\n");
         wire::send(self.admin, &request).await
+    }
+
+    /// The next line of the log about a purge.
+    pub(super) async fn audited(&mut self) -> String {
+        loop {
+            let line = soon(self.log.recv()).await.expect("the program runs");
+            if line.contains("gateway::audit") {
+                return line;
+            }
+        }
     }
 
     pub(super) async fn stats(&self) -> serde_json::Value {
@@ -97,7 +115,21 @@ fn command() -> Command {
         "{} is not built: `cargo test` does it, `cargo test --test it` does not",
         path.display()
     );
-    Command::new(path)
+    let mut command = Command::new(path);
+    command.env_remove("RUST_LOG");
+    command
+}
+
+/// Read at once, so that the program never waits for it.
+fn drained(stderr: ChildStderr) -> UnboundedReceiver<String> {
+    let (sender, log) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let _ = sender.send(line);
+        }
+    });
+    log
 }
 
 async fn address(lines: &mut Lines<BufReader<ChildStdout>>, prefix: &str) -> SocketAddr {
