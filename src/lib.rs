@@ -34,8 +34,9 @@
 //!
 //! - **The policy.** [`CachePolicy::shared`] is for a service of your own, [`CachePolicy::rfc9111`] for a
 //!   proxy in front of others'. Give a route its own with a clone: `cache.clone().policy(..)`.
-//! - **The store.** [`MemoryStore`] is bounded in bytes and resists scans. Anything with get, put and
-//!   remove is a [`Store`]; [`DynStore`] picks one when the program runs.
+//! - **The store.** [`MemoryStore`] is bounded in bytes and resists scans; [`LruStore`] keeps what was used
+//!   last. Anything with get, put and remove is a [`Store`]; [`DynStore`] picks one when the program runs.
+//!   One that several instances share needs a [`Ledger`], so that a purge reaches all of them.
 //! - **Who shares.** By default everybody. [`CacheLayer::partition_by`] keeps groups of clients apart,
 //!   [`CacheLayer::private_by`] makes it a cache for each user.
 //! - **Where to put it.** Inside authentication, outside compression: what the cache stores is then what
@@ -102,8 +103,25 @@
 //! # let _ = cache;
 //! ```
 //!
-//! **Drop what changed elsewhere.** A write through the layer drops its target by itself; for a change
-//! behind its back, such as a job's:
+//! **Drop what a change touches.** A write through the layer drops its target by itself. What else it
+//! touches, tags tell: of the responses that show it, and of the one that changed it. (With the `axum` feature
+//! both are response parts.)
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_keep::cache::{CacheHint, PurgesTag};
+//!
+//! async fn profile() -> (axum::Extension<CacheHint>, &'static str) {
+//!     (axum::Extension(CacheHint::fresh_for(Duration::from_secs(3600)).tag("user:7")), "ada")
+//! }
+//!
+//! async fn rename() -> (axum::Extension<PurgesTag>, &'static str) {
+//!     (axum::Extension(PurgesTag::new("user:7")), "renamed")
+//! }
+//! # let _ = (profile, rename);
+//! ```
+//!
+//! **Drop what changed elsewhere.** For a change behind the layer's back, such as a job's:
 //!
 //! ```
 //! # use tower_keep::cache::{CacheHandle, Purge, PurgeError};
@@ -141,6 +159,8 @@
 //! [`CachePolicy::rfc9111`]: cache::CachePolicy::rfc9111
 //! [`CachePolicy::shared`]: cache::CachePolicy::shared
 //! [`DynStore`]: store::DynStore
+//! [`Ledger`]: store::Ledger
+//! [`LruStore`]: store::LruStore
 //! [`MemoryStore`]: store::MemoryStore
 //! [`Store`]: store::Store
 

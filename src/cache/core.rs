@@ -204,9 +204,9 @@ impl<St: Store, C: Clock> Core<St, C> {
     /// What a handler says that it has changed.
     pub(crate) fn declared(&self, config: &Config, response: &Extensions) -> Vec<Target> {
         let scope = config.telling.start().scope();
-        let target = |tag: &Box<str>| Target::tag(&self.secret, scope, tag.as_bytes());
+        let target = |tag: &str| Target::tag(&self.secret, scope, tag.as_bytes());
         let declared = response.get::<PurgesTag>();
-        declared.map_or_else(Vec::new, |tags| tags.0.iter().map(target).collect())
+        declared.map_or_else(Vec::new, |tags| tags.0.iter().map(|tag| target(tag)).collect())
     }
 
     /// Purges these, for the response that declared them. A store that fails is counted.

@@ -75,6 +75,7 @@ struct Candidate {
 }
 
 /// A fresh response for a client that wants all of it, or holds it already.
+#[derive(Clone, Copy)]
 pub(crate) struct Glanced<'a> {
     pub(crate) stored: &'a StoredResponse,
     pub(crate) is_not_modified: bool,

@@ -35,11 +35,11 @@ impl Targeted for Subject<'_> {
 
 /// The targets of a response with these tags: each in its scope, and in its origin (RFC 9875 §2.1).
 pub(crate) fn tagged(secret: &Secret, place: &Place, tags: &[Box<str>]) -> Vec<Target> {
-    let of = |tag: &Box<str>| -> [Target; TARGETS_OF_TAG] {
+    let of = |tag: &str| -> [Target; TARGETS_OF_TAG] {
         let tag = tag.as_bytes();
         [Target::tag(secret, place.scope(), tag), Target::group(secret, place.origin(), tag)]
     };
-    tags.iter().flat_map(of).collect()
+    tags.iter().flat_map(|tag| of(tag)).collect()
 }
 
 /// The target of a purge by prefix; `None` where it has more segments than are looked at.

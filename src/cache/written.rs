@@ -126,8 +126,8 @@ impl<St: Store, C: Clock> Written<St, C> {
         // RFC 9875 §3: of the same origin.
         let groups = invalidated_groups(response.headers);
         for place in &self.places {
-            let group = |group: &Box<str>| Target::group(secret, place.origin(), group.as_bytes());
-            targets.extend(groups.iter().map(group));
+            let group = |group: &str| Target::group(secret, place.origin(), group.as_bytes());
+            targets.extend(groups.iter().map(|name| group(name)));
         }
         targets.extend(self.core.declared(&self.config, response.extensions));
         if targets.is_empty() {
