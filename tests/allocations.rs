@@ -1,5 +1,5 @@
 //! How often a hit asks for memory. The one test of its own program: it counts what every thread does.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a test may")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
 
 use std::convert::Infallible;
 use std::future::Future as _;

@@ -16,8 +16,10 @@ use tower::Service;
 use crate::cases::BoxError;
 use crate::cases::page::Page;
 
+type Kept = (HeaderMap, Bytes);
+
 #[derive(Clone)]
-pub(crate) struct HandWritten(Arc<Cache<Box<[u8]>, (HeaderMap, Bytes)>>);
+pub(crate) struct HandWritten(Arc<Cache<Box<[u8]>, Kept>>);
 
 impl HandWritten {
     pub(crate) fn new(page: &Page) -> Result<Self, BoxError> {

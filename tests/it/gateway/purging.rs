@@ -99,6 +99,7 @@ async fn c52_whoever_does_not_show_the_secret_once_purges_nothing_and_learns_not
         "Authorization: \r\n".into(),
         // Another scheme, or none.
         format!("Authorization: Basic {SECRET}\r\n"),
+        format!("Authorization: Digest {SECRET}\r\n"),
         format!("Authorization: Bearer{SECRET}\r\n"),
         format!("Authorization: {SECRET}\r\n"),
         format!("Authorization: Bearer \u{e9}{SECRET}\r\n"),
