@@ -12,9 +12,10 @@ use http::{HeaderMap, StatusCode};
 
 use crate::cache::entry::{Entry, EntryMeta, Stored, StoredResponse};
 use crate::cache::index::Index;
-use crate::cache::key::{CacheKey, Place};
+use crate::cache::key::CacheKey;
 use crate::cache::mark::Standing;
 use crate::cache::outcome::{CacheOutcome, Forward};
+use crate::cache::place::Place;
 use crate::cache::telling::Telling;
 use crate::digest::Secret;
 use crate::head::ResponseHead;

@@ -6,8 +6,10 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap};
 use http::uri::{Authority, Scheme};
 
-use crate::cache::key::{KeyStart, Place, push, push_count};
+use crate::cache::key::{push, push_count};
+use crate::cache::place::{KeyStart, Place};
 use crate::cache::steering::SteeringField;
+use crate::fields::authority;
 use crate::fields::survey::{Seen, Sole, Survey};
 use crate::head::RequestHead;
 
@@ -204,7 +206,7 @@ impl<'a> KeyParts<'a> {
     /// RFC 9110 §7.2: `:authority` or the Host field; where both are there they agree. Lower case, and
     /// without the port that the scheme implies (RFC 9110 §4.2.3).
     fn authority(&self, scheme: &Scheme, survey: &Survey<'a>) -> Option<Cow<'a, [u8]>> {
-        let canonical = |text: &'a [u8]| canonical_authority(text, self.named_scheme(scheme));
+        let canonical = |text: &'a [u8]| authority::canonical(text, self.named_scheme(scheme));
         if self.trusts(SteeringField::XForwardedHost)
             && let Some(host) = sole(self.head.headers, "x-forwarded-host").ok()?
         {
@@ -235,7 +237,7 @@ impl<'a> KeyParts<'a> {
         let trusted = forwarded.filter(|_| self.trusts(SteeringField::XForwardedHost));
         let lines = hosts.chain(trusted).map(|line| line.as_bytes());
         let all = named.into_iter().chain(lines).take(CANDIDATES_MAX);
-        all.filter_map(|text| canonical_authority(text, self.named_scheme(scheme))).collect()
+        all.filter_map(|text| authority::canonical(text, self.named_scheme(scheme))).collect()
     }
 
     /// What divides the resource: partition and class from the layer, then another scheme than the
@@ -285,48 +287,6 @@ fn sole(headers: &HeaderMap, name: impl header::AsHeaderName) -> Result<Option<&
 }
 
 struct Ambiguous;
-
-fn canonical_authority<'a>(text: &'a [u8], scheme: &str) -> Option<Cow<'a, [u8]>> {
-    // Most hosts are in this form already.
-    if !text.is_empty() && text.iter().all(|byte| PLAIN.get(usize::from(*byte)) == Some(&true)) {
-        return Some(Cow::Borrowed(text));
-    }
-    let text = str::from_utf8(text).ok()?;
-    let authority: Authority = text.parse().ok()?;
-    // RFC 9110 §4.2.4: userinfo in an http URI is an error, and a way to mislead.
-    if authority.host().is_empty() || text.contains('@') {
-        return None;
-    }
-    let mut out = authority.host().to_ascii_lowercase();
-    let implied = if scheme == "https" { 443 } else { 80 };
-    // RFC 3986 §3.2.3: digits only, and perhaps none.
-    let port = match text.get(out.len()..)?.strip_prefix(':') {
-        None if text.len() == out.len() => "",
-        Some(port) if port.bytes().all(|digit| digit.is_ascii_digit()) => port,
-        _ => return None,
-    };
-    if !port.is_empty() {
-        let port: u16 = port.parse().ok()?;
-        if port != implied {
-            out.push_str(&format!(":{port}"));
-        }
-    }
-    Some(out.into_bytes().into())
-}
-
-/// The bytes of a host that is in its canonical form: lower case, and no port.
-static PLAIN: [bool; 256] = plain();
-
-#[allow(clippy::indexing_slicing, reason = "carried out when the crate is compiled")]
-const fn plain() -> [bool; 256] {
-    let mut plain = [false; 256];
-    let mut byte = 0;
-    while byte < plain.len() {
-        plain[byte] = matches!(byte as u8, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-        byte += 1;
-    }
-    plain
-}
 
 /// Of the authorities that a write may name, so many are looked at.
 const CANDIDATES_MAX: usize = 8;

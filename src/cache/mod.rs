@@ -43,6 +43,7 @@ pub(crate) mod mark;
 mod operate;
 mod outcome;
 mod partition;
+pub(crate) mod place;
 mod purge;
 mod service;
 mod shared_names;

@@ -50,8 +50,9 @@ impl Purge {
         Self::of(What::Url(url))
     }
 
-    /// Everything whose path begins with that of this absolute URL, at the end of a segment: `/a` reaches
-    /// `/a`, `/a/` and `/a/b`, but not `/ab`. Paths count byte for byte, in their first sixteen segments.
+    /// Everything whose path begins with that of this absolute URL, at the end of a segment: `/a`, as well as
+    /// `/a/`, reaches `/a`, `/a/` and `/a/b`, but not `/ab`. A query does not count. Paths count byte for byte,
+    /// in their first sixteen segments.
     pub fn prefix(url: Uri) -> Self {
         Self::of(What::Prefix(url))
     }
@@ -109,7 +110,7 @@ pub struct PurgeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PurgeErrorKind {
-    /// The URL is not absolute, so it names no stored response.
+    /// The URL is not absolute, or has userinfo, so it names no stored response.
     Url,
     /// The prefix has more than sixteen segments.
     Prefix,
@@ -141,7 +142,7 @@ impl From<PurgeErrorKind> for PurgeError {
 impl fmt::Display for PurgeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            PurgeErrorKind::Url => "the URL to purge needs a scheme and an authority",
+            PurgeErrorKind::Url => "the URL to purge needs a scheme and a plain authority",
             PurgeErrorKind::Prefix => "the prefix to purge has too many segments",
             PurgeErrorKind::Tag => "the tag to purge is empty or too long",
             PurgeErrorKind::Key => "the key to purge is none of a cache's",

@@ -1,8 +1,8 @@
 //! A stored response, as purges see it.
 
 use crate::cache::entry::EntryMeta;
-use crate::cache::key::Place;
 use crate::cache::mark::{PREFIXES_MAX, Target, Targeted};
+use crate::cache::place::Place;
 use crate::digest::Secret;
 
 /// A stored response at its place.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::uri::Scheme;
 
-use crate::cache::key::{KeyStart, Place};
 use crate::cache::key_parts::KeyParts;
 use crate::cache::partition::Partition;
+use crate::cache::place::{KeyStart, Place};
 use crate::digest::Secret;
 use crate::fields::survey::Survey;
 use crate::head::RequestHead;

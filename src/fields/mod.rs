@@ -2,6 +2,7 @@
 //!
 //! *Invariant:* nothing here panics on any bytes, and every reader takes linear time.
 
+pub(crate) mod authority;
 pub(crate) mod cache_control;
 mod cache_control_builder;
 pub(crate) mod cache_status;

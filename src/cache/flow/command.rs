@@ -6,8 +6,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 
 use crate::cache::entry::{EntryMeta, StoredResponse};
-use crate::cache::key::{CacheKey, Place};
+use crate::cache::key::CacheKey;
 use crate::cache::outcome::CacheOutcome;
+use crate::cache::place::Place;
 use crate::fields::vary::{Selecting, VaryList};
 use crate::rules::storable::Retention;
 use crate::rules::validate::Conditional;

@@ -5,8 +5,9 @@ use http::{Extensions, HeaderName, HeaderValue, Method};
 
 use super::*;
 use crate::cache::hint::{PolicyHint, PolicyHints};
-use crate::cache::key::{Generation, KeyStart};
+use crate::cache::key::Generation;
 use crate::cache::mark::{Mark, Position};
+use crate::cache::place::KeyStart;
 use crate::fields::survey::Survey;
 use crate::fields::vary::VaryList;
 use crate::head::RequestHead;
