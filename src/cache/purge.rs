@@ -142,7 +142,7 @@ impl From<PurgeErrorKind> for PurgeError {
 impl fmt::Display for PurgeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            PurgeErrorKind::Url => "the URL to purge needs a scheme and a plain authority",
+            PurgeErrorKind::Url => "the URL to purge needs a scheme and an authority",
             PurgeErrorKind::Prefix => "the prefix to purge has too many segments",
             PurgeErrorKind::Tag => "the tag to purge is empty or too long",
             PurgeErrorKind::Key => "the key to purge is none of a cache's",
