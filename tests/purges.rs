@@ -226,6 +226,9 @@ fn distinct_tagged_urls_take_no_more_memory_than_the_store_may() {
     });
 }
 
+/// No table has room for more.
+const STAMPS_MAX: usize = 60_000;
+
 /// And none of them is lost: what began before is not served any more unless it is validated.
 #[test]
 fn distinct_purges_take_no_more_memory_than_their_tables_may() {
@@ -259,9 +262,10 @@ fn distinct_purges_take_no_more_memory_than_their_tables_may() {
             println!("{purges} {what} in {:?}: {live} bytes live, {peak} at most", began.elapsed());
             assert!(peak <= TABLES, "{what}: {peak}");
         }
-        // The stamp of the first has left its table, and so have most; what began before is unknown.
+        // Where they fill their table, the stamp of the first has left it; what began before is unknown.
+        let unknown = if DISTINCT > STAMPS_MAX { "fwd=stale" } else { "hit" };
         assert_ne!(ask(&mut service, 1).await, "hit", "it was purged");
-        assert_eq!(ask(&mut service, 2).await, "fwd=stale", "nobody knows whether it was");
+        assert_eq!(ask(&mut service, 2).await, unknown, "nobody knows whether it was");
         assert_eq!(ask(&mut service, 2).await, "hit", "it was validated since");
         handle.purge(Purge::tag("/2")).await.unwrap();
         assert_eq!(ask(&mut service, 2).await, "fwd=uri-miss");

@@ -2,7 +2,6 @@
 //! into the store.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -12,6 +11,7 @@ use http_body::Body;
 use crate::cache::body::CacheBody;
 use crate::cache::core::Core;
 use crate::cache::entry::{EntryMeta, StoredResponse};
+use crate::cache::filing::Began;
 use crate::cache::fill::{Fill, Sink};
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Filing, Glanced, Relay, Serving};
@@ -98,12 +98,12 @@ pub(crate) fn relayed<B: Body, St: Store, C: Clock>(
     finish: &Finish,
     relay: Relay,
     response: Response<B>,
-    deadline: Duration,
+    began: Began,
 ) -> Response<CacheBody<B>> {
     let Relay { mut outcome, filing } = relay;
     let fill = filing.and_then(|(meta, filing)| match room(core, config, &response) {
         Ok(length) => {
-            let sink = Filling { core: core.clone(), meta, filing, deadline };
+            let sink = Filling { core: core.clone(), meta, filing, began };
             let awaits_trailers = response.headers().contains_key(header::TRAILER);
             Some(Fill::new(length, body_bytes_max(core, config), awaits_trailers, Box::new(sink)))
         }
@@ -158,14 +158,14 @@ struct Filling<St, C> {
     core: Arc<Core<St, C>>,
     meta: Box<EntryMeta>,
     filing: Filing,
-    deadline: Duration,
+    began: Began,
 }
 
 impl<St: Store, C: Clock> Sink for Filling<St, C> {
     fn complete(self: Box<Self>, body: Bytes, trailers: Option<HeaderMap>) {
-        let Self { core, meta, filing, deadline } = *self;
+        let Self { core, meta, filing, began } = *self;
         let response = assembled(&core, *meta, &filing, body, trailers);
-        core.file_soon(filing, response, deadline);
+        core.file_soon(filing, response, began);
     }
 
     fn abandon(self: Box<Self>, reason: Reason) {

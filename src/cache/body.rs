@@ -69,6 +69,11 @@ impl<B: Body> CacheBody<B> {
         self.outcome
     }
 
+    /// What else there is to tell.
+    pub(crate) fn because(&mut self, reason: Reason) {
+        self.outcome = self.outcome.because(Some(reason));
+    }
+
     pub(crate) fn ready(
         data: Bytes,
         trailers: Option<Box<HeaderMap>>,

@@ -24,7 +24,8 @@ use crate::cache::shared_names::SharedNames;
 use crate::cache::stamps::{Noted, Stamps, TABLE_BYTES_MAX};
 use crate::cache::stats::Stats;
 use crate::cache::subject::Subject;
-use crate::cache::turns::{Lead, Turns};
+use crate::cache::turns::{Lead, Turns, all};
+use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
 use crate::digest::Secret;
 use crate::store::{Store, StoreError, StoreErrorKind};
@@ -46,8 +47,10 @@ pub(crate) struct Core<St, C> {
     /// Bytes of responses that wait for the store.
     pub(crate) waiting: AtomicU64,
     drawn: AtomicU64,
-    /// How many services were made around an inner one.
-    services: AtomicU64,
+    /// How many purges did not reach the ledger, or not for certain.
+    doubts: AtomicU64,
+    /// Of this core alone, where the secret may be one that instances share.
+    own_secret: Secret,
 }
 
 impl<St: Store, C: Clock> Core<St, C> {
@@ -80,7 +83,8 @@ impl<St: Store, C: Clock> Core<St, C> {
             filing: Filings::new(),
             waiting: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
-            services: AtomicU64::new(0),
+            doubts: AtomicU64::new(0),
+            own_secret: Secret::new(random()),
         }
     }
 
@@ -95,15 +99,10 @@ impl<St: Store, C: Clock> Core<St, C> {
         }
     }
 
-    /// Notes that one more service was made around an inner one.
-    pub(crate) fn layered(&self) {
-        self.services.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// A generation that was never there before, and that nobody can foretell.
     pub(crate) fn generation(&self) -> Generation {
         let count = self.drawn.fetch_add(1, Ordering::Relaxed).to_le_bytes();
-        Generation(self.secret.digest([&b"generation"[..], &count].into_iter()))
+        Generation(self.own_secret.digest([&b"generation"[..], &count].into_iter()))
     }
 
     /// A number that differs from request to request.
@@ -159,13 +158,6 @@ impl Filings {
 
 const FILING_SLOTS: u64 = 64;
 
-impl<St, C> Core<St, C> {
-    /// Whether a service of this core may lie further in than another: not so where there is one only.
-    pub(crate) fn may_nest(&self) -> bool {
-        self.services.load(Ordering::Relaxed) > 1
-    }
-}
-
 /// What is purged: the order of things, and how what is stored stands to it.
 impl<St: Store, C: Clock> Core<St, C> {
     /// Whether what others purged is known here, so that what is stored can be held against it.
@@ -210,17 +202,15 @@ impl<St: Store, C: Clock> Core<St, C> {
         declared.map_or_else(Vec::new, |tags| tags.0.iter().map(|tag| target(tag)).collect())
     }
 
-    /// Purges these, for the response that declared them. A store that fails is counted.
-    pub(crate) async fn purge_declared(&self, targets: &[Target], deadline: Duration) {
-        if !targets.is_empty() {
-            self.stats.invalidated();
-            let _ = self.note(targets, PurgeKind::Hard, deadline).await;
-        }
+    /// How many purges did not reach the ledger.
+    pub(crate) fn doubts(&self) -> u64 {
+        self.doubts.load(Ordering::Acquire)
     }
 
-    /// Notes purges, so that nothing is served from now on that they are of. All of them are tried.
+    /// Notes purges, so that nothing is served from now on that they are of. All of them are tried at once;
+    /// where one fails, what is on its way from the inner service is not stored.
     ///
-    /// Answers for each where it stands in the order, and the purge of the same target before it.
+    /// Answers for each where it stands in the order.
     pub(crate) async fn note(
         &self,
         targets: &[Target],
@@ -234,18 +224,12 @@ impl<St: Store, C: Clock> Core<St, C> {
                 .map(|target| self.stamps.purge(*target, kind, now))
                 .collect());
         };
-        self.asked(deadline, async {
-            let mut noted = Vec::with_capacity(targets.len());
-            let mut failure = None;
-            for target in targets {
-                match feed.purge(*target, kind).await {
-                    Ok(note) => noted.push(note),
-                    Err(error) => failure = Some(error),
-                }
-            }
-            failure.map_or(Ok(noted), Err)
-        })
-        .await
+        let appends = targets.iter().map(|target| feed.purge(*target, kind));
+        let noted = self.asked(deadline, all(appends)).await;
+        if noted.is_err() {
+            self.doubts.fetch_add(1, Ordering::AcqRel);
+        }
+        noted
     }
 }
 
@@ -254,10 +238,15 @@ impl<St: Store, C: Clock> Purging for Core<St, C> {
         self: Arc<Self>,
         finish: &Finish,
         response: &Extensions,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    ) -> Pin<Box<dyn Future<Output = bool> + Send>> {
         let config = finish.config();
-        let (targets, deadline) = (self.declared(config, response), config.store_deadline);
-        Box::pin(async move { Self::purge_declared(&self, &targets, deadline).await })
+        let targets = self.declared(config, response);
+        let due = Unanswered::declared(&self, targets, config.store_deadline);
+        Box::pin(async move {
+            let done = due.purge().await.is_ok();
+            due.settled();
+            done
+        })
     }
 }
 

@@ -16,6 +16,7 @@ use crate::cache::flow::{Command, Inward, Transaction};
 use crate::cache::layer::Config;
 use crate::cache::mark::Standing;
 use crate::cache::place::Place;
+use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
@@ -58,6 +59,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
         let started = core.clock.now().ticks;
         let left = || deadline.saturating_sub(core.clock.now().ticks.since(started));
         let mut answer = None;
+        let mut fetch = core.begin(deadline);
         let is_current = match &command {
             Command::Get(_) => core.catch_up(core.clock.now(), deadline).await,
             _ => true,
@@ -78,14 +80,20 @@ impl<St: Store, C: Clock> Driver<St, C> {
                 },
                 Command::Call(inward) => {
                     let request = outgoing.sent_inwards(&inward);
+                    fetch = core.begin(deadline);
                     let began = core.stamps.position();
                     let request_time = core.clock.now();
                     let came = inner.clone().oneshot(request).await;
                     let response_time = core.clock.now();
                     let at = Exchange { began, request_time, response_time };
+                    let mut is_purged = true;
                     if let Ok(response) = &came {
                         let declared = core.declared(&config, response.extensions());
-                        core.purge_declared(&declared, deadline).await;
+                        if !declared.is_empty() {
+                            let due = Unanswered::declared(core, declared, deadline);
+                            is_purged = due.purge().await.is_ok();
+                            due.settled();
+                        }
                     }
                     let command = match &came {
                         Ok(response) => {
@@ -94,13 +102,16 @@ impl<St: Store, C: Clock> Driver<St, C> {
                         Err(_) => transaction.failed(at.response_time),
                     };
                     answer = Some(came);
-                    command
+                    match is_purged {
+                        true => command,
+                        false => command.because(Reason::InvalidationFailed),
+                    }
                 }
                 Command::Serve(serving) => {
                     return Ok(served(core, serving, &facts.headers, &facts.demand, finish));
                 }
                 Command::Freshen(serving, filing) => {
-                    core.file_soon(filing, serving.stored.clone(), deadline);
+                    core.file_soon(filing, serving.stored.clone(), fetch);
                     Command::Serve(*serving)
                 }
                 Command::Drop(then) => {
@@ -117,7 +128,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                 Command::Relay(relay) => match answer.take() {
                     Some(answer) => {
                         return answer.map(|response| {
-                            relayed(core, &config, finish, relay, response, deadline)
+                            relayed(core, &config, finish, relay, response, fetch)
                         });
                     }
                     // Not reached: the machine relays what was answered, and nothing twice.

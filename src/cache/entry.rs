@@ -139,8 +139,8 @@ impl fmt::Debug for Entry {
 impl StoredResponse {
     pub(crate) fn bytes(&self) -> usize {
         let trailers = self.trailers.as_deref().map_or(0, fields_bytes);
-        let tags = size_of_val(&*self.meta.tags);
-        size_of::<Self>() + self.meta.lines.bytes() + self.body.len() + tags + trailers
+        let own = size_of_val(&*self.meta.tags) + self.meta.vary.bytes();
+        size_of::<Self>() + self.meta.lines.bytes() + self.body.len() + own + trailers
     }
 }
 

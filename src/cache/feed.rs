@@ -13,7 +13,7 @@ use crate::cache::mark::{Catch, Position, PurgeKind, Target};
 use crate::cache::stamps::{Noted, Stamps};
 use crate::cache::turns::{Turn, Turns};
 use crate::clock::Clock;
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::ledger::Ledger;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::Ticks;
@@ -88,8 +88,10 @@ impl Feed {
     /// # Errors
     /// When it may not have been appended.
     pub(crate) async fn purge(&self, target: Target, kind: PurgeKind) -> Result<Noted, StoreError> {
+        let sent_to = self.stamps.heard().ledger;
         let at = self.ledger.append(target, kind).await?;
-        Ok(self.stamps.appended(target, kind, at, self.clock.now().ticks))
+        let noted = self.stamps.appended(target, kind, sent_to, at, self.clock.now().ticks);
+        noted.ok_or_else(|| StoreError::new(StoreErrorKind::Unavailable))
     }
 
     async fn ask(&self) -> bool {

@@ -16,19 +16,34 @@ use crate::cache::key::CacheKey;
 use crate::cache::mark::{PurgeKind, Standing, Target};
 use crate::cache::place::Place;
 use crate::cache::spawn::finish_soon;
-use crate::cache::stamps::Noted;
+use crate::cache::stamps::{FILL_TIME_MAX, Noted};
+use crate::cache::turns::all;
 use crate::clock::Clock;
 use crate::rules::reason::Reason;
 use crate::store::{Store, StoreError};
 
+/// What a fetch has to know when its response comes to be stored, beside its place in the order of purges.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Began {
+    /// For each step of the store.
+    pub(crate) deadline: Duration,
+    /// How many purges had not reached the ledger when it began.
+    pub(crate) doubts: u64,
+}
+
 impl<St: Store, C: Clock> Core<St, C> {
+    /// What a fetch that begins now has to know later.
+    pub(crate) fn begin(&self, deadline: Duration) -> Began {
+        Began { deadline, doubts: self.doubts() }
+    }
+
     /// Stores a response while nobody waits for it. What a store keeps waiting is bounded in bytes: a
     /// response that would be too many is not stored.
     pub(crate) fn file_soon(
         self: &Arc<Self>,
         filing: Filing,
         response: Arc<StoredResponse>,
-        deadline: Duration,
+        began: Began,
     ) {
         let bytes = Entry(Stored::Response(response.clone())).bytes();
         if self.waiting.fetch_add(bytes, Ordering::Relaxed) > WAITING_BYTES_MAX {
@@ -37,7 +52,7 @@ impl<St: Store, C: Clock> Core<St, C> {
         }
         let waiting = Waiting { core: self.clone(), bytes };
         finish_soon(async move {
-            let _ = waiting.core.file(&filing, response, deadline).await;
+            let _ = waiting.core.file(&filing, response, began).await;
         });
     }
 
@@ -47,9 +62,9 @@ impl<St: Store, C: Clock> Core<St, C> {
         &self,
         filing: &Filing,
         response: Arc<StoredResponse>,
-        deadline: Duration,
+        began: Began,
     ) -> Result<(), Reason> {
-        let result = self.filed(filing, response, deadline).await;
+        let result = self.filed(filing, response, began).await;
         match result {
             Ok(()) => self.stats.stored(),
             Err(reason) => self.not_stored(Some(reason)),
@@ -61,13 +76,18 @@ impl<St: Store, C: Clock> Core<St, C> {
         &self,
         filing: &Filing,
         response: Arc<StoredResponse>,
-        deadline: Duration,
+        began: Began,
     ) -> Result<(), Reason> {
         let stored = response.clone();
+        let Began { deadline, doubts } = began;
         let overtaken = || {
             let standing = self.standing(&stored.meta, &filing.place, self.clock.now());
-            matches!(standing, Standing::Gone | Standing::Unknown)
+            matches!(standing, Standing::Gone | Standing::Unknown) || self.doubts() != doubts
         };
+        let took = self.clock.now().ticks.since(stored.meta.requested.ticks);
+        if took > FILL_TIME_MAX {
+            return Err(Reason::FillTime);
+        }
         if Entry(Stored::Response(response.clone())).bytes() > self.store.entry_bytes_max() {
             return Err(Reason::TooLarge);
         }
@@ -75,10 +95,17 @@ impl<St: Store, C: Clock> Core<St, C> {
             return Err(Reason::Overtaken);
         }
         let put = self.put(filing, response, deadline).await;
+        if put.is_err() {
+            // It may land yet, and then only a stamp keeps it from being served.
+            self.stamps.forget_none();
+        }
         if overtaken() {
             // It is never served. But the purge removed what was there before, and this may have brought
             // back the way to it, even where the store did not say so in time.
-            let _ = self.removed(&keys_of(slice::from_ref(&filing.place)), deadline).await;
+            let keys = keys_of(slice::from_ref(&filing.place));
+            if self.removed(&keys, deadline).await.is_err() {
+                self.stamps.forget_none();
+            }
             return Err(Reason::Overtaken);
         }
         match put {
@@ -124,6 +151,9 @@ impl<St: Store, C: Clock> Core<St, C> {
             [] => Ok(()),
             keys => self.removed(keys, deadline).await,
         };
+        if removed.is_err() {
+            self.stamps.forget_none();
+        }
         removed.and(noted)
     }
 
@@ -134,7 +164,7 @@ impl<St: Store, C: Clock> Core<St, C> {
             return self.asked(deadline, removals).await;
         }
         let removals = keys.iter().map(|key| self.store.remove(key));
-        self.asked(deadline, side_by_side(removals)).await
+        self.asked(deadline, all(removals)).await.map(|_| ())
     }
 
     /// Whether the response is now in the store: not so where a newer one is.
@@ -145,11 +175,9 @@ impl<St: Store, C: Clock> Core<St, C> {
         deadline: Duration,
     ) -> Result<bool, StoreError> {
         let retain_for = filing.retention.0;
-        // Of two that change an index at a time one would lose its variant, and the index its bound.
-        let _alone = match filing.vary.is_empty() && !filing.place.is_divided() {
-            true => None,
-            false => Some(self.alone(filing.place.resource(), deadline).await?),
-        };
+        // Of two at a time one would not see that the other is newer; and where they change an index, one would
+        // lose its variant, and the index its bound.
+        let _alone = self.alone(filing.place.resource(), deadline).await?;
         let base = self.base(&filing.place, deadline).await?;
         let there = self.asked(deadline, self.store.get(&base)).await?.map(|entry| entry.0);
         if filing.vary.is_empty() {
@@ -230,7 +258,7 @@ pub(crate) fn keys_of(places: &[Place]) -> Vec<CacheKey> {
     places.iter().flat_map(|place| [place.resource().clone(), place.root()]).collect()
 }
 
-/// [`side_by_side`] for two, which are what most writes drop: it asks for no memory.
+/// [`all`] for two, which are what most writes drop: it asks for no memory.
 async fn both(
     one: impl Future<Output = Result<(), StoreError>>,
     other: impl Future<Output = Result<(), StoreError>>,
@@ -252,28 +280,6 @@ async fn both(
     })
     .await;
     first.unwrap_or(Ok(())).and(second.unwrap_or(Ok(())))
-}
-
-/// Does all of the work at once; an error if any of it failed, when everything is done.
-async fn side_by_side<F>(work: impl Iterator<Item = F>) -> Result<(), StoreError>
-where
-    F: Future<Output = Result<(), StoreError>>,
-{
-    let mut pending: Vec<_> = work.map(Box::pin).collect();
-    let mut result = Ok(());
-    poll_fn(|cx| {
-        pending.retain_mut(|each| match each.as_mut().poll(cx) {
-            Poll::Ready(Err(error)) => {
-                result = Err(error);
-                false
-            }
-            Poll::Ready(Ok(())) => false,
-            Poll::Pending => true,
-        });
-        if pending.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    result
 }
 
 /// Whether what lies there came of a later fetch (RFC 9111 §4: of several responses the most recent one

@@ -96,6 +96,11 @@ pub(crate) fn at_a_glance<'a>(
     if demand.is_head || demand.has_range || stored.trailers.is_some() {
         return None;
     }
+    // A clone further in, or an earlier layer, may have stored what this one does not send.
+    let hidden = policy.tags_from.as_ref();
+    if hidden.is_some_and(|field| stored.meta.lines.get(field).is_some()) {
+        return None;
+    }
     let Reuse::Fresh { age, reason: None } =
         policy.reuse(*demand, &stored.meta, Standing::Good, now)
     else {

@@ -16,6 +16,7 @@ use crate::cache::body::CacheBody;
 use crate::cache::finish::Finish;
 use crate::cache::hint::PurgesTag;
 use crate::cache::outcome::CacheOutcome;
+use crate::rules::reason::Reason;
 
 pin_project! {
     /// The future of [`Cache`](crate::cache::Cache). A hit from a store in this process is ready at once,
@@ -50,7 +51,11 @@ pin_project! {
             core: Option<Arc<dyn Purging>>,
         },
         // Until what the response declares to have changed is purged.
-        Purging { purged: Pin<Box<dyn Future<Output = ()> + Send>>, response: Option<Response<CacheBody<B>>> },
+        Purging {
+            purged: Pin<Box<dyn Future<Output = bool> + Send>>,
+            response: Option<Response<CacheBody<B>>>,
+            finish: Finish,
+        },
         Driven { driven: Driven<B, S::Error> },
     }
 }
@@ -106,7 +111,7 @@ where
             return Poll::Pending;
         }
         let response = loop {
-            let (purged, response) = match this.state.as_mut().project() {
+            let (purged, response, finish) = match this.state.as_mut().project() {
                 StateProj::Ready { response } => match response.take() {
                     Some(response) => break Ok(response),
                     None => return Poll::Pending,
@@ -120,21 +125,22 @@ where
                     match core.take().filter(|_| declares(&response)) {
                         Some(core) => {
                             let purged = core.purge_declared(finish, response.extensions());
-                            (purged, Some(finish.apply(response)))
+                            (purged, Some(response), finish.clone())
                         }
                         None => break Ok(finish.apply(response)),
                     }
                 }
-                StateProj::Purging { purged, response } => {
-                    ready!(purged.as_mut().poll(cx));
-                    match response.take() {
-                        Some(response) => break Ok(response),
-                        None => return Poll::Pending,
+                StateProj::Purging { purged, response, finish } => {
+                    let is_purged = ready!(purged.as_mut().poll(cx));
+                    let Some(mut response) = response.take() else { return Poll::Pending };
+                    if !is_purged {
+                        response.body_mut().because(Reason::InvalidationFailed);
                     }
+                    break Ok(finish.apply(response));
                 }
                 StateProj::Driven { driven } => break ready!(driven.as_mut().poll(cx)),
             };
-            this.state.set(State::Purging { purged, response });
+            this.state.set(State::Purging { purged, response, finish });
         };
         *this.is_done = true;
         Poll::Ready(response)
@@ -143,12 +149,12 @@ where
 
 /// A core, for what a response declares to have changed.
 pub(crate) trait Purging: Send + Sync {
-    /// Purges it, before the response is sent.
+    /// Purges it, before the response is sent; false where that may not have been done.
     fn purge_declared(
         self: Arc<Self>,
         finish: &Finish,
         response: &Extensions,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    ) -> Pin<Box<dyn Future<Output = bool> + Send>>;
 }
 
 fn declares<B>(response: &Response<B>) -> bool {

@@ -38,6 +38,9 @@ pub(crate) fn fresh(
         false => stored.lines.to_map(),
     };
     add(&mut head, stored, age, cache);
+    if stored.lines.bytes() > HEAD_BYTES_MAX {
+        return head;
+    }
     let _ = HEADS.try_with(|heads| {
         let mut heads = heads.borrow_mut();
         heads.resize_with(HEADS_MAX, || None);
@@ -72,5 +75,7 @@ thread_local! {
     static HEADS: RefCell<Vec<Option<(Sent, HeaderMap)>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// So many, of some two kilobytes each, for every thread that serves.
+/// A head with more in it is put together each time.
+const HEAD_BYTES_MAX: usize = 2 << 10;
+/// So many, of some three kilobytes each at most, for every thread that serves.
 const HEADS_MAX: usize = 64;

@@ -116,9 +116,8 @@ impl Index {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let names: usize = self.vary.names().iter().map(|name| name.as_str().len() + 32).sum();
         let variants: usize = self.variants.iter().map(Variant::bytes).sum();
-        size_of::<Self>() + names + variants
+        size_of::<Self>() + self.vary.bytes() + variants
     }
 }
 

@@ -386,7 +386,6 @@ impl<S, St: Store, C: Clock> Layer<S> for CacheLayer<St, C> {
     type Service = Cache<S, St, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.core.layered();
         Cache::new(inner, self.core.clone(), self.config.clone())
     }
 }

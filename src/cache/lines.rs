@@ -103,11 +103,16 @@ impl Lines {
         &self.names
     }
 
+    /// The memory that the names take.
+    pub(crate) fn names_bytes(&self) -> usize {
+        let name = |name: &HeaderName| size_of::<HeaderName>() + name.as_str().len();
+        self.names.iter().map(name).sum()
+    }
+
     /// The memory that this takes, less what it shares.
     pub(crate) fn bytes(&self) -> usize {
         let text: usize = self.values.iter().map(HeaderValue::len).sum();
-        let name = |name: &HeaderName| size_of::<HeaderName>() + name.as_str().len();
-        let own = if self.are_names_shared { 0 } else { self.names.iter().map(name).sum() };
+        let own = if self.are_names_shared { 0 } else { self.names_bytes() };
         VALUES_BYTES + self.values.len() * size_of::<HeaderValue>() + text + own
     }
 }

@@ -50,6 +50,13 @@ pub struct Position {
     pub mark: Mark,
 }
 
+impl Position {
+    /// The place of the next purge in the same ledger.
+    pub(crate) fn next(self) -> Self {
+        Self { mark: self.mark.next(), ..self }
+    }
+}
+
 /// What a purge is of: a resource, a tag, a path prefix, or everything. Only its class can be read, in the
 /// first byte; the other fifteen are a digest under the ledger's key.
 ///

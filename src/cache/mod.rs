@@ -54,6 +54,7 @@ mod steering;
 mod subject;
 mod telling;
 mod turns;
+mod unanswered;
 mod written;
 
 pub use crate::fields::CacheControl;

@@ -82,6 +82,7 @@ impl<St: Store, C: Clock> Core<St, C> {
         if !self.catch_up(now, config.store_deadline).await {
             return Err(Reason::StoreFailed);
         }
+        let fetch = self.begin(config.store_deadline);
         let at = Exchange { began: self.stamps.position(), request_time: now, response_time: now };
         let headers = request.headers().clone();
         let facts = RequestFacts { demand, headers, spread: self.spread() };
@@ -94,7 +95,7 @@ impl<St: Store, C: Clock> Core<St, C> {
             return Err(Reason::TooLarge);
         }
         let response = assembled(self, *meta, &filing, Bytes::copy_from_slice(&body), None);
-        self.file(&filing, response, config.store_deadline).await
+        self.file(&filing, response, fetch).await
     }
 
     fn reach(&self) -> Reach {

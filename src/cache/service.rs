@@ -91,7 +91,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (core, config) = (&*self.core, &*self.config);
-        if core.may_nest() && Passed::has(&request, core.id) {
+        if Passed::has(&request, core.id) {
             return self.nested(request);
         }
         let head = RequestHead::from(&request);
@@ -174,7 +174,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
         B::Error: Into<BoxError>,
     {
         self.core.stats.bypassed();
-        Passed::mark(&mut request, &self.core);
+        Passed::mark(&mut request, self.core.id);
         ResponseFuture::driven(written.drive(self.inner.clone(), request))
     }
 
@@ -219,7 +219,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
             let response = served(&self.core, serving, request.headers(), &demand, &finish);
             return ResponseFuture::ready(response);
         }
-        Passed::mark(&mut request, &self.core);
+        Passed::mark(&mut request, self.core.id);
         let (core, config) = (self.core.clone(), self.config.clone());
         let driver = Driver { core, config, place, demand, transaction, finish };
         ResponseFuture::driven(driver.drive(self.inner.clone(), request, command))
@@ -232,12 +232,9 @@ struct Passed(Arc<[u64]>);
 
 impl Passed {
     /// Notes that a core has seen a request which may go further in.
-    fn mark<ReqBody, St, C>(request: &mut Request<ReqBody>, core: &Core<St, C>) {
-        if !core.may_nest() {
-            return;
-        }
+    fn mark<ReqBody>(request: &mut Request<ReqBody>, core: u64) {
         let further_out = request.extensions().get::<Self>().map_or(&[][..], |passed| &passed.0);
-        let cores = further_out.iter().copied().chain([core.id]).collect();
+        let cores = further_out.iter().copied().chain([core]).collect();
         request.extensions_mut().insert(Self(cores));
     }
 

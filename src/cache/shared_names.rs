@@ -4,7 +4,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::cache::lines::{Lines, Names};
 
-/// *Invariant*: at most [`LISTS_MAX`], so that a service whose every answer has other fields costs no more
+/// *Invariant*: at most [`LISTS_MAX`], of [`LIST_BYTES_MAX`] each, so that a service whose every answer has other fields costs no more
 /// than the sharing.
 #[derive(Debug, Default)]
 pub(crate) struct SharedNames(RwLock<Vec<Names>>);
@@ -12,6 +12,9 @@ pub(crate) struct SharedNames(RwLock<Vec<Names>>);
 impl SharedNames {
     /// Makes the lines share their names with others that have the same, where there is room for that.
     pub(crate) fn share(&self, lines: &mut Lines) {
+        if lines.names_bytes() > LIST_BYTES_MAX {
+            return;
+        }
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if known.iter().any(|names| lines.share(names)) || known.len() >= LISTS_MAX {
             return;
@@ -27,3 +30,5 @@ impl SharedNames {
 }
 
 const LISTS_MAX: usize = 64;
+/// Longer lists are each entry's own, and count as its bytes.
+const LIST_BYTES_MAX: usize = 4 << 10;

@@ -138,15 +138,20 @@ impl Stamps {
         Noted { position: Position { ledger: inner.ledger, mark: at }, previous }
     }
 
-    /// Takes in a purge whose mark the ledger answered, though earlier ones may not be known yet.
+    /// Takes in a purge whose mark the ledger answered, though earlier ones may not be known yet; `sent_to` is
+    /// the ledger as it was known when it was sent. `None` when the answer is of one that has been left since.
     pub(crate) fn appended(
         &self,
         target: Target,
         kind: PurgeKind,
+        sent_to: u64,
         at: Position,
         now: Ticks,
-    ) -> Noted {
+    ) -> Option<Noted> {
         let mut inner = self.write();
+        if at.ledger != inner.ledger && inner.ledger != sent_to {
+            return None;
+        }
         if at.ledger != inner.ledger {
             inner.begin_anew(at.ledger, at.mark);
             inner.heard = at.mark;
@@ -154,7 +159,13 @@ impl Stamps {
         inner.mark = inner.mark.max(at.mark);
         let previous = inner.note(Purged { target, kind, at: at.mark }, now);
         self.publish(&inner);
-        Noted { position: at, previous }
+        Some(Noted { position: at, previous })
+    }
+
+    /// Forgets none from now on without raising the floor: a store was seen that may carry out later what it
+    /// was asked to do before a purge.
+    pub(crate) fn forget_none(&self) {
+        self.write().resources.keep_all();
     }
 
     /// Takes in what the ledger answered when it was asked for what came after `asked`. What began before
@@ -174,7 +185,11 @@ impl Stamps {
         } else if from > inner.heard {
             inner.forget_before(from);
         }
-        for purged in catch.purges.iter().take(Catch::PURGES_MAX) {
+        if catch.purges.len() > Catch::PURGES_MAX {
+            // More than there may be in one answer: rather forget than leave any out.
+            inner.forget_before(until.mark);
+        }
+        for purged in catch.purges.iter().rev().take(Catch::PURGES_MAX).rev() {
             inner.note(*purged, now);
         }
         inner.mark = inner.mark.max(until.mark);

@@ -1,7 +1,7 @@
 //! One of many does the work, and the others wait for it.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -120,4 +120,33 @@ impl Drop for Next<'_> {
             self.turns.lock().waiting.remove(&joined.id);
         }
     }
+}
+
+/// Does all of the work at once, also what comes after a failure. The results in the order of the work; or the
+/// last error, when everything is done.
+pub(crate) async fn all<T, E, F>(work: impl Iterator<Item = F>) -> Result<Vec<T>, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    let mut work: Vec<_> = work.map(|each| (Box::pin(each), None)).collect();
+    poll_fn(|cx| {
+        let mut is_done = true;
+        for (each, result) in work.iter_mut().filter(|(_, result)| result.is_none()) {
+            match each.as_mut().poll(cx) {
+                Poll::Ready(done) => *result = Some(done),
+                Poll::Pending => is_done = false,
+            }
+        }
+        if is_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let mut failure = None;
+    let mut done = Vec::with_capacity(work.len());
+    for result in work.into_iter().filter_map(|(_, result)| result) {
+        match result {
+            Ok(value) => done.push(value),
+            Err(error) => failure = Some(error),
+        }
+    }
+    failure.map_or(Ok(done), Err)
 }

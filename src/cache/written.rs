@@ -2,7 +2,6 @@
 //! client has the answer (RFC 9111 §4.4).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response};
@@ -17,13 +16,13 @@ use crate::cache::filing::keys_of;
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Relay, Transaction};
 use crate::cache::layer::Config;
-use crate::cache::mark::{PurgeKind, Target};
+use crate::cache::mark::Target;
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::place::Place;
-use crate::cache::spawn::finish_soon;
 use crate::cache::stamps::Noted;
+use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
-use crate::fields::survey::Survey;
+use crate::fields::survey::{Seen, Survey};
 use crate::head::{RequestHead, ResponseHead};
 use crate::rules::freshness::Exchange;
 use crate::rules::invalidate::{describes_target, invalidated, invalidated_groups};
@@ -39,6 +38,8 @@ pub(crate) struct Written<St, C> {
     demand: Demand,
     /// The scheme that the request names, or else the layer's.
     scheme: Scheme,
+    /// Whether a GET without anything else lies at the one place that it is about.
+    is_plain: bool,
     finish: Finish,
 }
 
@@ -52,7 +53,14 @@ impl<St: Store, C: Clock> Written<St, C> {
         finish: Finish,
     ) -> Self {
         let (places, scheme) = config.telling.written(request, survey);
-        Self { core: core.clone(), config: config.clone(), places, demand, scheme, finish }
+        let is_plain = config.policy.post_fills_get
+            && !survey.has(Seen::MethodOverride)
+            && config
+                .telling
+                .place(request, survey, config.policy.class, &core.secret)
+                .is_ok_and(|place| !place.is_divided() && places.len() == 1);
+        let (core, config) = (core.clone(), config.clone());
+        Self { core, config, places, demand, scheme, is_plain, finish }
     }
 
     pub(crate) async fn drive<S, ReqBody, B>(
@@ -69,27 +77,26 @@ impl<St: Store, C: Clock> Written<St, C> {
     {
         let deadline = self.config.store_deadline;
         // RFC 8470 §3: a request in early data may be an old one that somebody sends again.
-        let fills_get = self.config.policy.post_fills_get
+        let fills_get = self.is_plain
             && *request.method() == Method::POST
             && !request.headers().contains_key(EARLY_DATA);
         let headers = if fills_get { request.headers().clone() } else { HeaderMap::new() };
         // Until its answer is known. RFC 9111 §4.4 speaks of answers only; a write that failed on the way,
         // or whose client left, may have been carried out all the same.
-        let unanswered = Unanswered { core: &self.core, places: &self.places, deadline };
+        let mut unanswered = Unanswered::new(&self.core, &self.places, deadline);
+        let fetch = self.core.begin(deadline);
         let began = self.core.stamps.position();
         let request_time = self.core.clock.now();
         let response = inner.oneshot(request).await?;
         let response_time = self.core.clock.now();
         let head = ResponseHead::from(&response);
-        let (outcome, noted) = self.invalidated(head, deadline).await;
+        let (outcome, noted) = self.invalidated(head, &mut unanswered).await;
         unanswered.settled();
         let mut relay = Relay { outcome, filing: None };
-        // Its own write does not overtake what it brings; another that came before it does.
+        // Its own write does not overtake what it brings; whatever was purged before that may.
         let own = match noted {
             None => Some(began),
-            Some(noted) => {
-                noted.previous.is_none_or(|at| at <= began.mark).then_some(noted.position)
-            }
+            Some(noted) => (noted.position == began.next()).then_some(noted.position),
         };
         if fills_get
             && let Some(began) = own
@@ -98,7 +105,7 @@ impl<St: Store, C: Clock> Written<St, C> {
             let at = Exchange { began, request_time, response_time };
             relay = self.filled(headers, head, at);
         }
-        Ok(relayed(&self.core, &self.config, &self.finish, relay, response, deadline))
+        Ok(relayed(&self.core, &self.config, &self.finish, relay, response, fetch))
     }
 
     /// Purges what the response makes unusable, and tells how that went; and where it stands in the order of
@@ -106,7 +113,7 @@ impl<St: Store, C: Clock> Written<St, C> {
     async fn invalidated(
         &self,
         response: ResponseHead<'_>,
-        deadline: Duration,
+        unanswered: &mut Unanswered<St, C>,
     ) -> (CacheOutcome, Option<Noted>) {
         let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
         let mut places = Vec::new();
@@ -133,7 +140,8 @@ impl<St: Store, C: Clock> Written<St, C> {
         if targets.is_empty() {
             return (outcome, None);
         }
-        match self.core.purge(&targets, PurgeKind::Hard, &keys_of(&places), deadline).await {
+        unanswered.becomes(targets, keys_of(&places));
+        match unanswered.purge().await {
             Ok(noted) => (outcome, noted.into_iter().next().filter(|_| !places.is_empty())),
             Err(_) => (outcome.because(Some(Reason::InvalidationFailed)), None),
         }
@@ -161,34 +169,5 @@ impl<St: Store, C: Clock> Written<St, C> {
             [place, ..] => (self.scheme.as_str(), "", text(place.target())),
             [] => (self.scheme.as_str(), "", ""),
         }
-    }
-}
-
-/// A write whose answer is not known. When it is dropped before it is settled, what the write may have made
-/// unusable is stale: to leave early is no way to empty the store.
-struct Unanswered<'a, St: Store, C: Clock> {
-    core: &'a Arc<Core<St, C>>,
-    places: &'a [Place],
-    deadline: Duration,
-}
-
-impl<St: Store, C: Clock> Unanswered<'_, St, C> {
-    fn settled(mut self) {
-        self.places = &[];
-    }
-}
-
-impl<St: Store, C: Clock> Drop for Unanswered<'_, St, C> {
-    fn drop(&mut self) {
-        if self.places.is_empty() {
-            return;
-        }
-        let (core, places, deadline) = (self.core.clone(), self.places.to_vec(), self.deadline);
-        finish_soon(async move {
-            let target =
-                |place: &Place| Target::resource(&core.secret, place.resource().as_bytes());
-            let targets: Vec<Target> = places.iter().map(target).collect();
-            let _ = core.purge(&targets, PurgeKind::Soft, &[], deadline).await;
-        });
     }
 }

@@ -81,6 +81,11 @@ impl VaryList {
         self.0.is_empty()
     }
 
+    /// The memory that the names take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(|name| size_of::<HeaderName>() + name.as_str().len()).sum()
+    }
+
     pub(crate) fn names(&self) -> &[HeaderName] {
         &self.0
     }

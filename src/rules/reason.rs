@@ -79,6 +79,8 @@ pub enum Reason {
     ClientLeft,
     /// The resource was written or purged while the response was on its way.
     Overtaken,
+    /// The response took longer than five minutes: what was purged meanwhile may be forgotten.
+    FillTime,
     /// A response to HEAD has no content to store.
     Head,
 
@@ -130,6 +132,7 @@ impl Reason {
             Self::BodyError => "body-error",
             Self::ClientLeft => "client-left",
             Self::Overtaken => "overtaken",
+            Self::FillTime => "fill-time",
             Self::Head => "head",
             Self::Request => "request",
             Self::Stale => "stale",

@@ -286,7 +286,8 @@ fn is_endless(headers: &HeaderMap) -> bool {
 static CONDITIONS: [HeaderName; 3] =
     [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE];
 static NO_LENGTH: HeaderValue = HeaderValue::from_static("");
-/// A response with more field lines than this is not stored.
-const FIELDS_MAX: usize = 512;
+/// A response with more field lines than this is not stored: with two that a cache may add, they are as many
+/// as bytes of an entry can say.
+const FIELDS_MAX: usize = 510;
 /// How long a stale response with a validator is worth keeping for a 304.
 const REVALIDATION_GRACE: Duration = Duration::from_secs(60 * 60);

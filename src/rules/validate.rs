@@ -102,6 +102,8 @@ impl CachePolicy {
         if self.set_cookie != SetCookie::StoredAndReplayed {
             left_out.push(header::SET_COOKIE);
         }
+        let for_this_client = withheld(update.headers, &left_out);
+        // For nobody.
         left_out.extend(self.tags_from.clone());
         let mut headers = updated_fields(&stored.lines, update.headers, &left_out);
         if !update.headers.contains_key(header::DATE) {
@@ -123,7 +125,7 @@ impl CachePolicy {
                 Err((Box::new(stored.once(Lines::copied_from(&merged), at.response_time)), reason))
             }
         };
-        Freshened { verdict, for_this_client: withheld(update.headers, &left_out) }
+        Freshened { verdict, for_this_client }
     }
 
     /// The hint that came with the 304, or else the one that the stored response came with.

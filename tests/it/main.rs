@@ -28,6 +28,7 @@ mod not_stored;
 mod overtaking;
 mod properties;
 mod protocols;
+mod purging;
 mod readiness;
 mod reuse;
 mod scripted;

@@ -1,6 +1,7 @@
 //! Purging: by the handle, by tags and groups, by what a response declares, and by others over a ledger.
 
 mod declared;
+mod forgotten;
 mod groups;
 mod kinds;
 mod ledgers;

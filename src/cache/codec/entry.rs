@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use crate::cache::codec::frame::Kind;
 use crate::cache::codec::wire::{Reader, Writer};
@@ -14,6 +14,7 @@ use crate::cache::entry::{Checked, Entry, EntryMeta, Staleness, Stored, StoredRe
 use crate::cache::key::CacheKey;
 use crate::cache::lines::Lines;
 use crate::cache::mark::{Mark, Position, Target};
+use crate::fields::number;
 use crate::fields::vary::VaryList;
 use crate::time::{DeltaSeconds, Moment, Ticks, Timestamp};
 
@@ -139,6 +140,9 @@ fn read_response(reader: &mut Reader<'_>, body: Bytes) -> Option<StoredResponse>
     let tags = read_tags(reader)?;
     let (names, values) = fields::read(reader)?;
     let lines = Lines::of(names, values)?;
+    if !is_framed(&lines, body.len()) {
+        return None;
+    }
     let trailers = if has(TRAILERS) { Some(Box::new(fields::read_map(reader)?)) } else { None };
     let meta = EntryMeta {
         id: EntryMeta::next_id(),
@@ -172,6 +176,16 @@ fn read_response(reader: &mut Reader<'_>, body: Bytes) -> Option<StoredResponse>
         return None;
     }
     Some(StoredResponse { meta, body, trailers })
+}
+
+/// RFC 9112 §6.3: nothing that was stored says of its body what is not so.
+fn is_framed(lines: &Lines, body_bytes: usize) -> bool {
+    let lengths = lines.get_all(&header::CONTENT_LENGTH);
+    let true_lengths = lengths.map(|length| *length == number::value(body_bytes as u64));
+    let count =
+        true_lengths.fold(Some(0), |count, is_true| count.filter(|_| is_true).map(|n| n + 1));
+    let foreign = [header::TRANSFER_ENCODING, header::CONNECTION, header::AGE];
+    count.is_some_and(|count| count <= 1) && foreign.iter().all(|name| lines.get(name).is_none())
 }
 
 /// RFC 9111 §3: a final status.

@@ -10,6 +10,7 @@ use crate::cache::key::CacheKey;
 use crate::cache::outcome::CacheOutcome;
 use crate::cache::place::Place;
 use crate::fields::vary::{Selecting, VaryList};
+use crate::rules::reason::Reason;
 use crate::rules::storable::Retention;
 use crate::rules::validate::Conditional;
 use crate::time::Moment;
@@ -30,6 +31,26 @@ pub(crate) enum Command {
     Relay(Relay),
     /// RFC 9111 §5.2.1.7: 504.
     Refuse(CacheOutcome),
+}
+
+impl Command {
+    /// The same, with this to tell of it.
+    pub(crate) fn because(mut self, reason: Reason) -> Self {
+        let outcome = match &mut self {
+            Self::Serve(serving) => &mut serving.outcome,
+            Self::Freshen(serving, _) => &mut serving.outcome,
+            Self::Relay(relay) => &mut relay.outcome,
+            Self::Refuse(outcome) => outcome,
+            Self::Drop(then) => {
+                let told = std::mem::replace(&mut **then, Self::Call(Inward::AsItCame));
+                **then = told.because(reason);
+                return self;
+            }
+            Self::Get(_) | Self::Call(_) => return self,
+        };
+        *outcome = outcome.because(Some(reason));
+        self
+    }
 }
 
 /// How a request goes inwards.

@@ -74,6 +74,10 @@ impl Table {
         self.floor = self.floor.max(floor);
     }
 
+    pub(super) fn keep_all(&mut self) {
+        self.of_use_for = None;
+    }
+
     pub(super) fn clear(&mut self) {
         self.stamps.clear();
         self.floor = Mark::default();
@@ -84,7 +88,8 @@ impl Table {
         while self.stamps.len() >= self.stamps_max {
             let Some((_, gone)) = self.stamps.pop_lru() else { return false };
             let is_of_use = self.of_use_for.is_none_or(|length| now.since(gone.noted) <= length);
-            if is_of_use {
+            // What was purged softly is still where it was.
+            if is_of_use || gone.soft > gone.hard {
                 self.raise(gone.hard.max(gone.soft));
             }
         }

@@ -120,7 +120,7 @@ async fn a_body_that_was_on_its_way_is_not_served_after_a_purge_on_any_store() {
 /// A store on another machine: what it was told to put it puts when it comes to it, whether or not anybody
 /// still waits.
 #[derive(Clone)]
-struct Late {
+pub(super) struct Late {
     store: Arc<DynStore>,
     waiting: Arc<Mutex<Vec<(CacheKey, Entry)>>>,
     /// A permit for each put that is carried out.
@@ -128,13 +128,13 @@ struct Late {
 }
 
 impl Late {
-    fn over(store: DynStore) -> Self {
+    pub(super) fn over(store: DynStore) -> Self {
         let (waiting, done) = (Arc::default(), Arc::new(Semaphore::new(0)));
         Self { store: Arc::new(store), waiting, done }
     }
 
     /// Carries out what waits, and all that this brings about.
-    async fn arrive(&self) {
+    pub(super) async fn arrive(&self) {
         loop {
             let waiting = std::mem::take(&mut *self.waiting.lock().unwrap());
             if waiting.is_empty() {

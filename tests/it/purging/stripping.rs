@@ -102,8 +102,31 @@ async fn cache_groups_are_passed_on() {
 
 #[tokio::test]
 async fn clients_do_not_see_the_field_that_a_clone_further_in_names() {
-    assert_unseen("of the inner clone", &answers(plain, Some(reading)).await);
+    let mut answers_of_inner = answers(plain, Some(reading)).await;
+    answers_of_inner.retain(|(what, _)| *what != "a validation");
+    assert_unseen("of the inner clone", &answers_of_inner);
     assert_unseen("of both clones", &answers(reading, Some(reading)).await);
+}
+
+/// Whether what is validated may be stored or not.
+#[tokio::test]
+async fn clients_do_not_see_in_a_validated_answer_the_field_that_a_clone_further_in_names() {
+    for cache_control in ["max-age=60", "no-store"] {
+        let shop = Shop::new(move |request: &Request<Body>, call| {
+            let mut response = page(request, call, TAGGED);
+            if call > 0 {
+                response.headers_mut().insert("cache-control", cache_control.parse().unwrap());
+            }
+            response
+        });
+        let inner = reading(shop.layer.clone()).layer(shop.inner.clone());
+        let service = shop.layer.layer(inner);
+        for fields in [&[][..], &[("cache-control", "no-cache")]] {
+            let got = service.clone().oneshot(request("GET", "/", fields)).await.unwrap();
+            assert_eq!(got.headers().get("surrogate-key"), None, "{cache_control} {fields:?}");
+            Got::read(got).await;
+        }
+    }
 }
 
 /// The answer goes through both.

@@ -9,7 +9,13 @@ fn a_resource_others_purged_is_never_forgotten_silently() {
     for count in 1..=TABLE_STAMPS as u64 + 1 {
         let target = Page::at(&format!("/{count}")).resource();
         let now = Ticks::from_nanos(count * FILL_TIME_MAX.as_nanos() as u64);
-        stamps.appended(target, Hard, Position { ledger: 7, mark: Mark::new(count) }, now);
+        stamps.appended(
+            target,
+            Hard,
+            stamps.heard().ledger,
+            Position { ledger: 7, mark: Mark::new(count) },
+            now,
+        );
     }
     assert_eq!(stamps.standing(began, &AtomicU64::new(0), &page), Standing::Unknown);
 }
@@ -18,7 +24,7 @@ fn a_resource_others_purged_is_never_forgotten_silently() {
 fn marks_may_be_learnt_out_of_order() {
     let (stamps, page) = (mirror(7), Page::at("/a"));
     let [start, third] = [0, 3].map(|mark| Position { ledger: 7, mark: Mark::new(mark) });
-    stamps.appended(Page::at("/b").tags[0], Hard, third, NOW);
+    stamps.appended(Page::at("/b").tags[0], Hard, stamps.heard().ledger, third, NOW);
     assert_eq!((stamps.position(), stamps.heard()), (third, start));
     let cell = AtomicU64::new(0);
     assert_eq!(stamps.standing(start, &cell, &page), Standing::Good);
@@ -36,7 +42,7 @@ fn what_is_learnt_twice_costs_no_second_look_up() {
     let (stamps, page) = (mirror(7), Page::at("/a"));
     let (start, cell) = (stamps.position(), AtomicU64::new(0));
     let at = Position { ledger: 7, mark: Mark::new(1) };
-    stamps.appended(Page::at("/b").tags[0], Hard, at, NOW);
+    stamps.appended(Page::at("/b").tags[0], Hard, stamps.heard().ledger, at, NOW);
     assert_eq!(stamps.standing(start, &cell, &page), Standing::Good);
     assert!(stamps.learn(start, &caught(0, 1, &[(Page::at("/b").tags[0], 1)]), NOW));
     assert!(stamps.is_current(&cell));

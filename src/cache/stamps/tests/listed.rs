@@ -130,7 +130,7 @@ proptest! {
         let start = stamps.position();
         for purged in &shuffled {
             let at = Position { ledger: 7, mark: purged.at };
-            stamps.appended(purged.target, purged.kind, at, NOW);
+            stamps.appended(purged.target, purged.kind, at.ledger, at, NOW);
             for (cell, page) in cells.iter().zip(&pages) {
                 stamps.standing(start, cell, page);
             }

@@ -86,6 +86,7 @@ async fn what_is_fetched_while_nobody_can_be_asked_is_not_served_unvalidated() {
         for _ in 0..3 {
             assert_ne!(pair.two.next("/a", &[]).await, Hit, "{fault:?}");
         }
+        assert_eq!(pair.two.layer.handle().stats().stored, 0, "{fault:?}");
         set(&pair.ledger, fault, false);
         assert_ne!(pair.two.next("/a", &[]).await, Hit, "{fault:?}: where it began is not known");
         assert_eq!(pair.two.next("/a", &[]).await, Hit, "{fault:?}");
@@ -154,6 +155,10 @@ async fn what_is_older_than_the_history_is_validated_and_never_served_stale() {
             false => page(request, call, &[("cache-control", "stale-if-error=600")]),
         });
     pair.ledger.silence(true);
+    for _ in 0..5 {
+        pair.purge(Purge::all()).await;
+        pair.lag();
+    }
     pair.warm(&["/a", "/b"]).await;
     pair.ledger.forget();
     pair.lag();
