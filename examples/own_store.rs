@@ -1,4 +1,4 @@
-//! A store of your own: a bounded map, about thirty lines, and the suite that says whether it is one.
+//! A store of your own: a bounded map, sixty lines, and the suite that says whether it is one.
 //!
 //! ```text
 //! cargo run --example own_store --features test-util

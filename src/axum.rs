@@ -38,8 +38,13 @@ pub fn target(head: RequestHead<'_>) -> KeyParts<'_> {
 impl IntoResponseParts for CacheHint {
     type Error = Infallible;
 
+    /// Beside the tags of another part, and in the place of all else that it said: what was tagged stays so.
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
-        parts.extensions_mut().insert(self);
+        let mut hint = self;
+        if let Some(before) = parts.extensions_mut().remove::<Self>() {
+            hint.tags.extend(before.tags);
+        }
+        parts.extensions_mut().insert(hint);
         Ok(parts)
     }
 }

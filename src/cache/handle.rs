@@ -108,6 +108,8 @@ impl CacheHandle {
     /// # });
     /// ```
     ///
+    /// The request needs an absolute URL or a `Host`, and what a partition reads.
+    ///
     /// # Errors
     /// With the [`Reason`] why it is not stored.
     pub async fn put(

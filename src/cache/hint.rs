@@ -52,6 +52,24 @@ impl CacheHint {
         }
     }
 
+    /// The response carries this tag; how long it is fresh its fields say, or the policy. See
+    /// [`CacheHint::tag`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::{CacheControl, CacheHint};
+    ///
+    /// async fn product() -> (CacheControl, axum::Extension<CacheHint>, &'static str) {
+    ///     let fresh = CacheControl::public().max_age(Duration::from_secs(60));
+    ///     (fresh, axum::Extension(CacheHint::tagged("product:7")), "a fine product")
+    /// }
+    /// # #[cfg(feature = "axum")]
+    /// # let _: axum::routing::MethodRouter = axum::routing::get(product);
+    /// ```
+    pub fn tagged(tag: impl Into<Box<str>>) -> Self {
+        Self { no_store: false, ..Self::no_store() }.tag(tag)
+    }
+
     /// The response is not stored, whatever its fields say.
     ///
     /// ```
@@ -86,7 +104,8 @@ impl CacheHint {
     }
 
     /// Tags it, so that it can be purged with all that carry the same tag: see
-    /// [`Purge::tag`](crate::cache::Purge::tag) and [`PurgesTag`]. At most 64 tags, of 256 bytes each.
+    /// [`Purge::tag`](crate::cache::Purge::tag) and [`PurgesTag`]. At most 64 tags, of 1 to 256 bytes each: with
+    /// others the response is not stored, because it could not be purged.
     ///
     /// ```
     /// use std::time::Duration;
@@ -117,7 +136,8 @@ impl CacheHint {
 }
 
 /// A handler's word that what is tagged so has changed: attach it to the response's extensions, of whatever
-/// method and status. What carries the tag, in the scope of the layer, is purged before the response is sent.
+/// method and status. What carries the tag, in the scope of the layer, is purged before the response is sent;
+/// where that may have failed, Cache-Status says `detail=invalidation-failed`. An empty tag purges nothing.
 ///
 /// With the `axum` feature it is a response part: `(PurgesTag::new("user:7"), StatusCode::NO_CONTENT)`.
 ///

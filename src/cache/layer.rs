@@ -343,7 +343,8 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self.set(|config| config.store_deadline = deadline)
     }
 
-    /// A handle for code outside the path of requests.
+    /// A handle for code outside the path of requests. Make it of the layer that you use, when all is set: it
+    /// purges in the scope, and by the key, that are set so far.
     ///
     /// ```
     /// use tower_keep::cache::CacheLayer;

@@ -46,6 +46,9 @@ pub(crate) enum What {
 impl Purge {
     /// Everything that is stored for a URL: all variants and all partitions. The URL is absolute, and is
     /// given to the layer's key function as a GET without fields would be.
+    ///
+    /// Its authority is the one that clients ask for in `Host`, with the port where that is not the scheme's own;
+    /// `http` and `https` reach the same. One under which nothing is stored is no error.
     pub fn url(url: Uri) -> Self {
         Self::of(What::Url(url))
     }
@@ -142,7 +145,9 @@ impl From<PurgeErrorKind> for PurgeError {
 impl fmt::Display for PurgeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            PurgeErrorKind::Url => "the URL to purge needs a scheme and an authority",
+            PurgeErrorKind::Url => {
+                "the URL to purge needs a scheme and an authority, without userinfo"
+            }
             PurgeErrorKind::Prefix => "the prefix to purge has too many segments",
             PurgeErrorKind::Tag => "the tag to purge is empty or too long",
             PurgeErrorKind::Key => "the key to purge is none of a cache's",

@@ -55,7 +55,7 @@ struct Changed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Noted {
     pub(crate) position: Position,
-    /// The latest hard purge of the same target before this one, where it is remembered.
+    /// The latest purge of the same target before this one, where it is remembered.
     pub(crate) previous: Option<Mark>,
 }
 
@@ -239,7 +239,7 @@ impl Inner {
         standing
     }
 
-    /// Stamps the target, in a new epoch unless that was known already. Answers its last hard purge.
+    /// Stamps the target, in a new epoch unless that was known already. Answers its last purge before.
     fn note(&mut self, purged: Purged, now: Ticks) -> Option<Mark> {
         let (table, changed) = match purged.target.class() {
             Class::Resource => (&mut self.resources, &mut self.changed.resources),

@@ -33,6 +33,28 @@ impl Targeted for Subject<'_> {
     }
 }
 
+/// A stored response, as all purges see it but those of its resource.
+pub(crate) struct Others<'a>(pub(crate) Subject<'a>);
+
+impl Targeted for Others<'_> {
+    /// One that nothing is purged by: a digest of the key without its target.
+    fn resource(&self) -> Target {
+        Target::resource(self.0.secret, b"")
+    }
+
+    fn tags(&self) -> &[Target] {
+        self.0.tags()
+    }
+
+    fn prefixes(&self) -> Vec<Target> {
+        self.0.prefixes()
+    }
+
+    fn all(&self) -> Target {
+        self.0.all()
+    }
+}
+
 /// The targets of a response with these tags: each in its scope, and in its origin (RFC 9875 §2.1).
 pub(crate) fn tagged(secret: &Secret, place: &Place, tags: &[Box<str>]) -> Vec<Target> {
     let of = |tag: &str| -> [Target; TARGETS_OF_TAG] {

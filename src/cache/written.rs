@@ -12,14 +12,16 @@ use tower_service::Service;
 use crate::cache::answer::relayed;
 use crate::cache::body::CacheBody;
 use crate::cache::core::Core;
+use crate::cache::entry::Checked;
 use crate::cache::filing::keys_of;
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Relay, Transaction};
 use crate::cache::layer::Config;
-use crate::cache::mark::Target;
+use crate::cache::mark::{Standing, Target};
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::place::Place;
 use crate::cache::stamps::Noted;
+use crate::cache::subject::{Others, Subject};
 use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
 use crate::fields::survey::{Seen, Survey};
@@ -93,17 +95,13 @@ impl<St: Store, C: Clock> Written<St, C> {
         let (outcome, noted) = self.invalidated(head, &mut unanswered).await;
         unanswered.settled();
         let mut relay = Relay { outcome, filing: None };
-        // Its own write does not overtake what it brings; whatever was purged before that may.
-        let own = match noted {
-            None => Some(began),
-            Some(noted) => (noted.position == began.next()).then_some(noted.position),
-        };
-        if fills_get
-            && let Some(began) = own
-            && describes_target(response.headers(), self.base())
-        {
+        if fills_get && describes_target(response.headers(), self.base()) {
             let at = Exchange { began, request_time, response_time };
             relay = self.filled(headers, head, at);
+            relay = match noted {
+                None => relay,
+                Some(noted) => self.after_its_own(relay, noted),
+            };
         }
         Ok(relayed(&self.core, &self.config, &self.finish, relay, response, fetch))
     }
@@ -145,6 +143,23 @@ impl<St: Store, C: Clock> Written<St, C> {
             Ok(noted) => (outcome, noted.into_iter().next().filter(|_| !places.is_empty())),
             Err(_) => (outcome.because(Some(Reason::InvalidationFailed)), None),
         }
+    }
+
+    /// Its own purge does not overtake what the write brings: it began there. But whatever was purged in
+    /// between does.
+    fn after_its_own(&self, mut relay: Relay, own: Noted) -> Relay {
+        let Some((meta, filing)) = &mut relay.filing else { return relay };
+        let subject = Subject { secret: &self.core.secret, place: &filing.place, stored: meta };
+        let nothing_between = own.position == meta.began.next();
+        // Only where no others purge is all known that lies between.
+        let is_good = self.core.feed.is_none()
+            && own.previous.is_none_or(|at| at <= meta.began.mark)
+            && self.core.stamps.standing(meta.began, &Checked::default().0, &Others(subject))
+                == Standing::Good;
+        if nothing_between || is_good {
+            meta.began = own.position;
+        }
+        relay
     }
 
     /// RFC 9110 §9.3.3: the response as a later GET may have it.

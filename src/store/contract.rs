@@ -12,7 +12,8 @@ use crate::store::ledger::Ledger;
 /// A map from key to entry: all that a cache needs to keep what it stores.
 ///
 /// A store may forget anything at any time, and forgets what its bounds have no room for. A failing or
-/// slow store costs a request its deadline at most: then the inner service is asked.
+/// slow store costs a request its deadline at most: then the inner service is asked, and the future is dropped,
+/// wherever it is. Run the suite of `tower_keep::store::conformance` (feature `test-util`) on yours.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -50,7 +51,8 @@ pub trait Store: Send + Sync + 'static {
     fn get(&self, key: &CacheKey)
     -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
 
-    /// Keeps an entry, in place of any other under the key. After `retain_for` it is of no more use and
+    /// Keeps an entry, in place of any other under the key: one that is not kept, for want of room, takes the
+    /// old one away as well. After `retain_for` it is of no more use and
     /// may be dropped.
     ///
     /// # Errors

@@ -47,11 +47,12 @@ impl Table {
         }
     }
 
-    /// The last hard purge of the target before this one, and whether this one was not known.
+    /// The last purge of the target before this one, and whether this one was not known.
     pub(super) fn note(&mut self, purged: Purged, now: Ticks) -> (Option<Mark>, bool) {
         let known = self.stamps.peek(&purged.target).copied();
         let mut stamp = known.unwrap_or_default();
-        let previous = (stamp.hard > Mark::default()).then_some(stamp.hard);
+        let last = stamp.hard.max(stamp.soft);
+        let previous = (last > Mark::default()).then_some(last);
         let mark = match purged.kind {
             PurgeKind::Hard => &mut stamp.hard,
             PurgeKind::Soft => &mut stamp.soft,

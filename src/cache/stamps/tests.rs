@@ -49,7 +49,7 @@ fn a_purge_tells_the_hard_one_of_the_same_target_before_it() {
     let (stamps, page) = (local(), Page::at("/a"));
     let previous = [Hard, Soft, Hard, Hard]
         .map(|kind| stamps.purge(page.resource(), kind, NOW).previous.map(Mark::as_u64));
-    assert_eq!(previous, [None, Some(1), Some(1), Some(3)]);
+    assert_eq!(previous, [None, Some(1), Some(2), Some(3)]);
 }
 
 #[test]
