@@ -196,7 +196,7 @@ Usage: gateway --listen ADDRESS:PORT --upstream http://HOST[:PORT][/BASE] [FLAGS
 POST /purge takes exactly one of these in its query, percent-encoded, and soft=1 to make stale instead of removing:
   url=URL        all that is stored for it; absolute, as clients ask for it: http://HOST/PATH
   prefix=URL     all below it, at the end of a path segment
-  tag=TAG        all that carries it
+  tag=TAG        all that carries it, by Cache-Groups or by --tag-header
   all=1          everything
 It answers JSON. More than 10 purges by prefix, by tag and of all in a second are 429. Each purge is one line on
 standard error, which RUST_LOG turns off unless it names gateway::audit=info.

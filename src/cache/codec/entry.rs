@@ -180,12 +180,14 @@ fn read_response(reader: &mut Reader<'_>, body: Bytes) -> Option<StoredResponse>
 
 /// RFC 9112 §6.3: nothing that was stored says of its body what is not so.
 fn is_framed(lines: &Lines, body_bytes: usize) -> bool {
-    let lengths = lines.get_all(&header::CONTENT_LENGTH);
-    let true_lengths = lengths.map(|length| *length == number::value(body_bytes as u64));
-    let count =
-        true_lengths.fold(Some(0), |count, is_true| count.filter(|_| is_true).map(|n| n + 1));
+    let mut lengths = lines.get_all(&header::CONTENT_LENGTH);
+    let is_true = match (lengths.next(), lengths.next()) {
+        (None, _) => true,
+        (Some(length), None) => *length == number::value(body_bytes as u64),
+        (Some(_), Some(_)) => false,
+    };
     let foreign = [header::TRANSFER_ENCODING, header::CONNECTION, header::AGE];
-    count.is_some_and(|count| count <= 1) && foreign.iter().all(|name| lines.get(name).is_none())
+    is_true && foreign.iter().all(|name| lines.get(name).is_none())
 }
 
 /// RFC 9111 §3: a final status.
