@@ -44,7 +44,7 @@
 //!
 //! # Cookbook
 //!
-//! **Freshness from the handler, unseen by clients.**
+//! **Freshness from the handler, unseen by clients**, who then judge for themselves (RFC 9111 §4.2.2):
 //!
 //! ```
 //! use std::time::Duration;
