@@ -11,7 +11,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Empty, Full};
 use peak_alloc::PeakAlloc;
 use tower::{Layer as _, Service, service_fn};
-use tower_keep::cache::CacheLayer;
+use tower_keep::cache::{CacheLayer, Purge};
 use tower_keep::store::MemoryStore;
 
 #[global_allocator]
@@ -21,6 +21,9 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const SMALL_ENTRY_BYTES_MAX: usize = 1100;
 
 async fn inner(request: Request<Empty<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+    if let Some(odd) = odd(request.uri().path()) {
+        return Ok(odd);
+    }
     let (path, body_bytes) =
         (request.uri().path(), request.uri().query().unwrap().parse().unwrap());
     let mut response = Response::builder()
@@ -36,6 +39,31 @@ async fn inner(request: Request<Empty<Bytes>>) -> Result<Response<Full<Bytes>>, 
         response = response.header("vary", "accept-language");
     }
     Ok(response.body(Full::from(vec![b'x'; body_bytes])).unwrap())
+}
+
+/// Responses of which the heads are what takes the memory.
+fn odd(path: &str) -> Option<Response<Full<Bytes>>> {
+    let kind = path.split('/').nth(1)?;
+    let mut response = Response::builder().header("cache-control", "public, max-age=3600");
+    match kind {
+        "heads" => {
+            for field in 0..10 {
+                response = response.header(format!("x-{field}"), "v".repeat(30_000));
+            }
+        }
+        "names" => {
+            let own = path.replace('/', "-");
+            for field in 0..200 {
+                response = response.header(format!("x{own}-{field}-{}", "n".repeat(1000)), "v");
+            }
+        }
+        "wide" => {
+            let names: Vec<_> = (0..32).map(|field| format!("x-{field}")).collect();
+            response = response.header("vary", names.join(","));
+        }
+        _ => return None,
+    }
+    Some(response.body(Full::from(vec![b'x'; 100])).unwrap())
 }
 
 /// What the heap has more than when the store was empty, and what the store says.
@@ -87,8 +115,18 @@ where
     S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes, Error: Debug>,
 {
+    ask_for(service, path, "de").await;
+}
+
+/// `variant` is what the responses vary by.
+async fn ask_for<S, B>(service: &mut S, path: &str, variant: &str)
+where
+    S: Service<Request<Empty<Bytes>>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes, Error: Debug>,
+{
     let request = Request::get(format!("http://shop.example{path}"))
-        .header("accept-language", "de")
+        .header("accept-language", variant)
+        .header("x-0", variant)
         .body(Empty::new())
         .unwrap();
     let response = service.call(request).await.unwrap();
@@ -143,6 +181,49 @@ fn a_store_takes_what_it_says_and_a_small_entry_takes_little() {
         let taken = store.fill("smaller", 100, 5000, 100).await;
         assert_honest("small after large", &taken, 4 << 20);
 
+        heads_are_not_kept().await;
+        heads_are_within_the_budget("names", 300, 1, 4 << 20).await;
+        heads_are_within_the_budget("heads", 100, 1, 4 << 20).await;
+        heads_are_within_the_budget("wide", 200, 32, 4 << 20).await;
+
         assert!(each <= SMALL_ENTRY_BYTES_MAX, "a small entry takes {each} bytes");
     });
+}
+
+/// Large heads that were sent again and again: nothing holds them when the store lets go of them.
+async fn heads_are_not_kept() {
+    let before = MEMORY.current_usage();
+    let store = Filled::new(64 << 20);
+    let taken = store.fill("heads", 100, 150, 150).await;
+    assert!(taken.last().unwrap().heap > 40 << 20, "they were stored: {taken:?}");
+    let hits = store.layer.handle().stats().hits;
+    assert!(hits >= 150, "they were sent from the store: {hits}");
+    store.layer.handle().purge(Purge::all()).await.unwrap();
+    drop(store);
+    let left = MEMORY.current_usage().saturating_sub(before);
+    println!("heads that were purged leave {left} bytes");
+    assert!(left < 1 << 20, "{left} bytes are left");
+}
+
+/// Names that no two responses have in common, and variants by many fields.
+async fn heads_are_within_the_budget(kind: &str, urls: usize, variants: usize, bytes_max: usize) {
+    let store = Filled::new(bytes_max as u64);
+    let mut service = store.layer.layer(service_fn(inner));
+    let mut most = 0;
+    for url in 0..urls {
+        for variant in 0..variants {
+            for _ in 0..2 {
+                let path = format!("/{kind}/{url:08}");
+                ask_for(&mut service, &path, &format!("{variant:08}")).await;
+            }
+            let taken = store.taken();
+            most = most.max(taken.heap);
+            assert!(taken.heap <= bytes_max / 10 * 11, "{kind}: {taken:?} of {bytes_max}");
+        }
+    }
+    let taken = store.taken();
+    println!("{kind}: takes {most} bytes of {bytes_max} at most; last {taken:?}");
+    assert!(taken.said > bytes_max / 2, "{kind}: it was filled: {taken:?}");
+    let hits = store.layer.handle().stats().hits;
+    assert!(hits >= (urls * variants) as u64 / 2, "{kind}: they were stored: {hits}");
 }

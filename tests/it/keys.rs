@@ -1,6 +1,7 @@
 //! What a key is made of: nobody is served what was made for another request.
 
 mod origin;
+mod posted;
 mod steering;
 mod target;
 

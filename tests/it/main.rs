@@ -11,6 +11,7 @@
 
 mod bodies;
 mod bounds;
+mod codecs;
 mod conditions;
 mod cookies;
 mod crowding;
@@ -32,6 +33,7 @@ mod purging;
 mod readiness;
 mod reuse;
 mod scripted;
+mod shortcuts;
 mod smoke;
 mod stores;
 mod storing;

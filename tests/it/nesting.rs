@@ -1,6 +1,7 @@
 //! The layer among axum routers: wherever it is put, one look-up, and no path taken for another.
 
 mod clones;
+mod late;
 mod routers;
 
 use std::sync::Arc;

@@ -3,12 +3,15 @@
 mod declared;
 mod forgotten;
 mod groups;
+mod instances;
 mod kinds;
+mod leaving;
 mod ledgers;
 mod overtaken;
 mod places;
 mod posted;
 mod primed;
+mod sharing;
 mod soft;
 mod stripping;
 mod tags;
