@@ -110,7 +110,7 @@ impl<St: Store, C: Clock> Core<St, C> {
         self.filing.hasher.hash_one(self.drawn.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The right to change the index under this key, within the deadline.
+    /// The right to store something for the resource with this key, within the deadline.
     pub(crate) async fn alone(
         &self,
         key: &CacheKey,
@@ -136,7 +136,8 @@ impl<St: Store, C: Clock> Core<St, C> {
     }
 }
 
-/// Whose turn it is to change an index, in slots that some resources share.
+/// Whose turn it is to store something for a resource, in slots that few resources share: on a store that
+/// waits, those of one slot wait for each other.
 struct Filings {
     slots: Box<[Turns]>,
     spare: Turns,
@@ -156,7 +157,7 @@ impl Filings {
     }
 }
 
-const FILING_SLOTS: u64 = 64;
+const FILING_SLOTS: u64 = 1024;
 
 /// What is purged: the order of things, and how what is stored stands to it.
 impl<St: Store, C: Clock> Core<St, C> {
