@@ -151,7 +151,7 @@ impl<St: Store, C: Clock> Written<St, C> {
         let Some((meta, filing)) = &mut relay.filing else { return relay };
         let subject = Subject { secret: &self.core.secret, place: &filing.place, stored: meta };
         let nothing_between = own.position == meta.began.next();
-        // Only where no others purge is all known that lies between.
+        // All that lies between is known only where nobody else purges.
         let is_good = self.core.feed.is_none()
             && own.previous.is_none_or(|at| at <= meta.began.mark)
             && self.core.stamps.standing(meta.began, &Checked::default().0, &Others(subject))

@@ -120,6 +120,16 @@ fn a_full_table_of_resources_forgets_after_a_fill_and_raises_its_floor_before() 
 }
 
 #[test]
+fn a_hit_takes_no_lock_while_nothing_was_purged() {
+    let (stamps, page, cell) = (local(), Page::at("/a"), AtomicU64::new(0));
+    assert_eq!(stamps.standing(stamps.position(), &cell, &page), Standing::Good);
+    // Who asked for the lock would wait for ever.
+    let locked = stamps.write();
+    assert!(stamps.is_current(&cell));
+    drop(locked);
+}
+
+#[test]
 fn a_full_table_of_tags_forgets_none_however_old() {
     for age in [JUST_OVER, JUST_OVER * 10_000] {
         let (stamps, page) = (local(), Page::at("/kept"));
