@@ -1,5 +1,7 @@
 //! Where the time comes from.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -30,7 +32,24 @@ use crate::time::{Moment, Ticks, Timestamp};
 pub trait Clock: Send + Sync + 'static {
     /// Both clocks, read together. The ticks never go back; the wall clock may.
     fn now(&self) -> Moment;
+
+    /// Ends so much later. `None` where nothing keeps the time: then nobody is woken by it, and what would be
+    /// given up after a while is waited for.
+    ///
+    /// By default the timer of the current tokio runtime (feature `rt`), if there is one; **it must have been
+    /// enabled**, as `#[tokio::main]` and `enable_all` do.
+    fn sleep(&self, length: Duration) -> Option<Sleep> {
+        #[cfg(feature = "rt")]
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return Some(Box::pin(tokio::time::sleep(length)));
+        }
+        let _ = length;
+        None
+    }
 }
+
+/// What [`Clock::sleep`] answers.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The clocks of the machine; the default.
 ///

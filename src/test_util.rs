@@ -24,10 +24,15 @@
 
 mod ledger;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Sleep};
 use crate::time::{Moment, Ticks, Timestamp};
 
 pub use ledger::MemoryLedger;
@@ -44,23 +49,35 @@ pub use ledger::MemoryLedger;
 /// clock.advance(Duration::from_secs(60));
 /// assert_eq!(clock.now().wall.since(before.wall), Duration::from_secs(60));
 /// ```
-#[derive(Clone, Debug)]
-pub struct ManualClock(Arc<Mutex<Moment>>);
+#[derive(Clone)]
+pub struct ManualClock(Arc<Mutex<Hands>>);
+
+struct Hands {
+    now: Moment,
+    /// Who sleeps, and when each wakes.
+    sleeping: BTreeMap<(Ticks, u64), Waker>,
+    slept: u64,
+}
 
 impl ManualClock {
     /// A clock that shows the afternoon of 13 September 2020 (1 600 000 000 seconds after the epoch), always.
     pub fn new() -> Self {
         let wall = Timestamp::from_secs(1_600_000_000);
-        Self(Arc::new(Mutex::new(Moment { wall, ticks: Ticks::from_nanos(1_000_000_000) })))
+        let now = Moment { wall, ticks: Ticks::from_nanos(1_000_000_000) };
+        Self(Arc::new(Mutex::new(Hands { now, sleeping: BTreeMap::new(), slept: 0 })))
     }
 
-    /// Lets time pass on both clocks; both saturate.
+    /// Lets time pass on both clocks; both saturate. Who slept for so long is woken.
     pub fn advance(&self, length: Duration) {
-        self.change(|moment| {
-            moment.wall = moment.wall.plus(length);
-            let nanos = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
-            moment.ticks = Ticks::from_nanos(moment.ticks.as_nanos().saturating_add(nanos));
-        });
+        let woken = {
+            let mut hands = self.hands();
+            hands.now.wall = hands.now.wall.plus(length);
+            hands.now.ticks = hands.now.ticks.plus(length);
+            let later = (hands.now.ticks.plus(Duration::from_nanos(1)), 0);
+            let later = hands.sleeping.split_off(&later);
+            std::mem::replace(&mut hands.sleeping, later)
+        };
+        woken.into_values().for_each(Waker::wake);
     }
 
     /// Sets the wall clock alone, as an operator or a time server may do at any moment.
@@ -75,11 +92,17 @@ impl ManualClock {
     /// assert_eq!(clock.now().ticks, before.ticks);
     /// ```
     pub fn set_wall(&self, wall: Timestamp) {
-        self.change(|moment| moment.wall = wall);
+        self.hands().now.wall = wall;
     }
 
-    fn change(&self, change: impl FnOnce(&mut Moment)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ManualClock").field(&self.now()).finish()
     }
 }
 
@@ -91,6 +114,42 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Moment {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hands().now
+    }
+
+    /// Ends when the clock has been advanced so far, with or without a runtime.
+    fn sleep(&self, length: Duration) -> Option<Sleep> {
+        let mut hands = self.hands();
+        hands.slept += 1;
+        let key = (hands.now.ticks.plus(length), hands.slept);
+        drop(hands);
+        Some(Box::pin(Sleeper { clock: self.clone(), key }))
+    }
+}
+
+struct Sleeper {
+    clock: ManualClock,
+    key: (Ticks, u64),
+}
+
+impl Future for Sleeper {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut hands = self.clock.hands();
+        if hands.now.ticks >= self.key.0 {
+            return Poll::Ready(());
+        }
+        let before = hands.sleeping.insert(self.key, cx.waker().clone());
+        drop(hands);
+        drop(before);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let left = self.clock.hands().sleeping.remove(&self.key);
+        drop(left);
     }
 }

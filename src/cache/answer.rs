@@ -2,6 +2,7 @@
 //! into the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -9,21 +10,22 @@ use http::{Response, StatusCode};
 use http_body::Body;
 
 use crate::cache::body::CacheBody;
+use crate::cache::collapse::{Lead, Reader};
 use crate::cache::core::Core;
-use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::filing::Began;
-use crate::cache::fill::{Fill, Sink};
 use crate::cache::finish::Finish;
-use crate::cache::flow::{Filing, Glanced, Relay, Serving};
+use crate::cache::flow::{Following, Glanced, Landing, Relay, Serving};
 use crate::cache::heads;
+use crate::cache::key::CacheKey;
+use crate::cache::landing::{body_bytes_max, landing};
 use crate::cache::layer::Config;
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::clock::Clock;
+use crate::error::BoxError;
 use crate::fields::number;
-use crate::rules::present::{Content, present};
+use crate::rules::present::{Coming, Content, present, present_coming};
 use crate::rules::reason::Reason;
 use crate::rules::request::Demand;
-use crate::rules::stored_fields::storable_fields;
 use crate::store::Store;
 use crate::time::DeltaSeconds;
 
@@ -37,7 +39,9 @@ pub(crate) fn served<B: Body, St: Store, C: Clock>(
 ) -> Response<CacheBody<B>> {
     let Serving { stored, age, outcome, for_this_client } = serving;
     match (outcome.forward(), outcome.reason()) {
+        (None, Some(Reason::StaleWhileRevalidate)) => core.stats.served_meanwhile(),
         (None, _) => core.stats.hit(),
+        (Some(_), _) if outcome.is_collapsed() => core.stats.collapsed(),
         (Some(_), Some(Reason::StaleIfError)) => core.stats.served_stale(),
         (Some(_), _) => core.stats.revalidated(),
     }
@@ -91,22 +95,65 @@ pub(crate) fn refused<B: Body, St, C>(
     finish.apply(response)
 }
 
-/// The inner response, gathered on its way if it is to be stored.
-pub(crate) fn relayed<B: Body, St: Store, C: Clock>(
+/// The response of a flight, as this client gets it, with its body that is still coming.
+pub(crate) fn followed<B: Body, St: Store, C: Clock>(
+    core: &Core<St, C>,
+    following: Following,
+    landing: &Landing,
+    reader: Reader<Landing>,
+    request: &HeaderMap,
+    finish: &Finish,
+) -> Response<CacheBody<B>> {
+    core.stats.collapsed();
+    let Following { age, outcome } = following;
+    let (meta, length, trailer) = (landing.meta(), landing.length(), landing.trailer());
+    let coming = Coming { meta, length, trailer };
+    let (status, headers, is_whole) = present_coming(&coming, request, age, core.clock.now().wall);
+    let body = match is_whole {
+        true => CacheBody::reading(reader, outcome),
+        false => CacheBody::ready(Bytes::new(), None, outcome),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    finish.apply(response)
+}
+
+/// The inner service has failed a short while ago, and is spared until then.
+pub(crate) fn backed_off<B: Body, St: Store, C: Clock>(
+    core: &Core<St, C>,
+    outcome: CacheOutcome,
+    left: Duration,
+    finish: &Finish,
+) -> Response<CacheBody<B>> {
+    core.stats.backed_off();
+    let mut response = Response::new(CacheBody::ready(Bytes::new(), None, outcome));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // RFC 9110 §10.2.3: whole seconds; not sooner than it may be of use.
+    let secs = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    headers.insert(header::RETRY_AFTER, number::value(secs.max(1)));
+    finish.apply(response)
+}
+
+/// The inner response, which others may read too, and which may be stored.
+pub(crate) fn relayed<B, St: Store, C: Clock>(
     core: &Arc<Core<St, C>>,
     config: &Config,
     finish: &Finish,
     relay: Relay,
     response: Response<B>,
+    lead: Option<Lead<CacheKey, Landing>>,
     began: Began,
-) -> Response<CacheBody<B>> {
+) -> Response<CacheBody<B>>
+where
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
     let Relay { mut outcome, filing } = relay;
-    let fill = filing.and_then(|(meta, filing)| match room(core, config, &response) {
-        Ok(length) => {
-            let sink = Filling { core: core.clone(), meta, filing, began };
-            let awaits_trailers = response.headers().contains_key(header::TRAILER);
-            Some(Fill::new(length, body_bytes_max(core, config), awaits_trailers, Box::new(sink)))
-        }
+    let filing = filing.and_then(|filing| match room(core, config, &response) {
+        Ok(length) => Some((filing, length)),
         Err(reason) => {
             outcome = outcome.not_stored(reason);
             None
@@ -115,15 +162,21 @@ pub(crate) fn relayed<B: Body, St: Store, C: Clock>(
     // A write is no look-up that missed.
     if outcome.forward() != Some(Forward::Method) {
         core.stats.miss();
-        if fill.is_none() {
+        if filing.is_none() {
             core.not_stored(outcome.reason());
         }
     }
-    let response = response.map(|body| match fill {
-        Some(fill) => CacheBody::filling(body, fill, outcome),
-        None => CacheBody::passing(body, outcome),
-    });
-    finish.apply(response)
+    finish.apply(match filing {
+        Some((filing, length)) => landing(core, config, lead, filing, length, response, began)
+            .map(|reader| CacheBody::reading(reader, outcome)),
+        None => {
+            if let Some(lead) = lead {
+                // Those who wait need not wait for the body: nobody keeps it.
+                lead.unusable(false);
+            }
+            response.map(|body| CacheBody::passing(body, outcome))
+        }
+    })
 }
 
 /// The Content-Length, where there is one; or why the body cannot be stored, which is known from its head.
@@ -147,50 +200,4 @@ fn room<B: Body, St: Store, C>(
 fn digits(text: &[u8]) -> Option<u64> {
     let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(text).ok().filter(|_| is_number)?.parse().ok()
-}
-
-pub(crate) fn body_bytes_max<St: Store, C>(core: &Core<St, C>, config: &Config) -> u64 {
-    config.body_bytes_max.min(core.store.entry_bytes_max())
-}
-
-/// What becomes of a body once it is whole.
-struct Filling<St, C> {
-    core: Arc<Core<St, C>>,
-    meta: Box<EntryMeta>,
-    filing: Filing,
-    began: Began,
-}
-
-impl<St: Store, C: Clock> Sink for Filling<St, C> {
-    fn complete(self: Box<Self>, body: Bytes, trailers: Option<HeaderMap>) {
-        let Self { core, meta, filing, began } = *self;
-        let response = assembled(&core, *meta, &filing, body, trailers);
-        core.file_soon(filing, response, began);
-    }
-
-    fn abandon(self: Box<Self>, reason: Reason) {
-        self.core.not_stored(Some(reason));
-    }
-}
-
-/// The whole of a stored response, from its head and a body that is there.
-pub(crate) fn assembled<St, C>(
-    core: &Core<St, C>,
-    mut meta: EntryMeta,
-    filing: &Filing,
-    mut body: Bytes,
-    trailers: Option<HeaderMap>,
-) -> Arc<StoredResponse> {
-    if meta.status == StatusCode::NO_CONTENT {
-        // RFC 9110 §15.3.5: it has neither content nor a length, whatever the inner service made.
-        body = Bytes::new();
-    } else {
-        // RFC 9110 §8.6: from the stored body, whatever the inner service said.
-        meta.lines.set_length(number::value(body.len() as u64));
-    }
-    // RFC 9111 §3.1 holds for trailers too.
-    let trailers = trailers.map(|trailers| storable_fields(&trailers, &filing.left_out));
-    let trailers = trailers.filter(|trailers| !trailers.is_empty()).map(Box::new);
-    core.names.share(&mut meta.lines);
-    Arc::new(StoredResponse { meta, body, trailers })
 }

@@ -10,8 +10,10 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::cache::fill::Fill;
+use crate::cache::collapse::{ReadError, Reader};
+use crate::cache::flow::Landing;
 use crate::cache::outcome::CacheOutcome;
+use crate::cache::source::poll_owned;
 use crate::error::BoxError;
 use crate::rules::reason::Reason;
 
@@ -51,14 +53,11 @@ pin_project! {
         Passing {
             #[pin]
             body: B,
-            fill: Option<Box<Fill>>,
-            // Read ahead, to learn whether the frame before it was the last.
-            ahead: Option<Ahead<B>>,
         },
+        /// One that others may read too.
+        Reading { reader: Reader<Landing> },
     }
 }
-
-type Ahead<B> = Option<Result<Frame<Bytes>, <B as Body>::Error>>;
 
 impl<B: Body> CacheBody<B> {
     /// What the cache did with the request that this answers.
@@ -83,16 +82,18 @@ impl<B: Body> CacheBody<B> {
     }
 
     pub(crate) fn passing(body: B, outcome: CacheOutcome) -> Self {
-        Self { inner: Inner::Passing { body, fill: None, ahead: None }, outcome }
+        Self { inner: Inner::Passing { body }, outcome }
     }
 
-    pub(crate) fn filling(body: B, fill: Fill, outcome: CacheOutcome) -> Self {
-        let mut fill = Some(Box::new(fill));
-        if body.is_end_stream() {
-            // Servers need not poll a body that says it is at its end.
-            settle(&mut fill, None);
+    pub(crate) fn reading(reader: Reader<Landing>, outcome: CacheOutcome) -> Self {
+        Self { inner: Inner::Reading { reader }, outcome }
+    }
+
+    /// For work in the background: the body is read to its end for the store, or else not at all.
+    pub(crate) async fn stored(self) {
+        if let Inner::Reading { reader } = self.inner {
+            reader.go_on().await;
         }
-        Self { inner: Inner::Passing { body, fill, ahead: None }, outcome }
     }
 }
 
@@ -114,36 +115,11 @@ where
             } else {
                 trailers.take().map(|trailers| Ok(Frame::trailers(*trailers)))
             }),
-            InnerProj::Passing { mut body, fill, ahead } => {
-                // Out of the body while it is polled: if it panics, the fill goes down with the panic.
-                let mut filling = fill.take();
-                let frame = match ahead.take() {
-                    Some(frame) => frame,
-                    None => match poll_owned(body.as_mut(), cx) {
-                        Poll::Ready(frame) => frame,
-                        Poll::Pending => {
-                            *fill = filling;
-                            return Poll::Pending;
-                        }
-                    },
-                };
-                note(&mut filling, &frame);
-                if filling.as_ref().is_some_and(|filling| filling.is_at_length()) {
-                    // HTTP/1.1 servers drop a body at its Content-Length, so whether it ends there has to
-                    // be found out now. The frame in hand is not held back for it.
-                    if body.is_end_stream() {
-                        settle(&mut filling, None);
-                    } else if let Poll::Ready(next) = poll_owned(body.as_mut(), cx) {
-                        note(&mut filling, &next);
-                        *ahead = Some(next);
-                    }
-                } else if body.is_end_stream() {
-                    settle(&mut filling, None);
-                }
-                *fill = filling;
-                Poll::Ready(
-                    frame.map(|frame| frame.map_err(|error| BodyError::Inner(error.into()))),
-                )
+            InnerProj::Passing { body } => {
+                poll_owned(body, cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::Inner)))
+            }
+            InnerProj::Reading { reader } => {
+                reader.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::from)))
             }
         }
     }
@@ -151,10 +127,8 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Inner::Ready { data, trailers } => data.is_empty() && trailers.is_none(),
-            Inner::Passing { body, ahead, .. } => match ahead {
-                Some(frame) => frame.is_none(),
-                None => body.is_end_stream(),
-            },
+            Inner::Passing { body } => body.is_end_stream(),
+            Inner::Reading { reader } => reader.is_end_stream(),
         }
     }
 
@@ -167,10 +141,8 @@ where
                 hint
             }
             Inner::Ready { data, trailers: None } => SizeHint::with_exact(data.len() as u64),
-            Inner::Passing { body, ahead, .. } => match ahead {
-                Some(Some(Ok(_))) => SizeHint::new(),
-                _ => body.size_hint(),
-            },
+            Inner::Passing { body } => body.size_hint(),
+            Inner::Reading { reader } => reader.size_hint(),
         }
     }
 }
@@ -179,8 +151,8 @@ impl<B: Body> fmt::Debug for CacheBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.inner {
             Inner::Ready { .. } => "ready",
-            Inner::Passing { fill: None, .. } => "passing",
-            Inner::Passing { fill: Some(_), .. } => "passing and being stored",
+            Inner::Passing { .. } => "passing",
+            Inner::Reading { .. } => "passing and being stored",
         };
         write!(f, "CacheBody({state})")
     }
@@ -200,12 +172,29 @@ impl<B: Body> fmt::Debug for CacheBody<B> {
 pub enum BodyError {
     /// The inner service's body failed; its own error.
     Inner(BoxError),
+    /// The inner service's body failed, and its error went to another request that was answered by it; or it
+    /// ended before its Content-Length.
+    Interrupted,
+    /// The client was too slow for others who read the same body, which was too long to be kept.
+    Stalled,
+}
+
+impl From<ReadError> for BodyError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Inner(error) => Self::Inner(error),
+            ReadError::Interrupted => Self::Interrupted,
+            ReadError::Stalled => Self::Stalled,
+        }
+    }
 }
 
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inner(_) => f.write_str("the body of the response failed"),
+            Self::Interrupted => f.write_str("the body of the response broke off"),
+            Self::Stalled => f.write_str("the body was read too slowly"),
         }
     }
 }
@@ -214,45 +203,7 @@ impl Error for BodyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Inner(error) => Some(&**error),
+            Self::Interrupted | Self::Stalled => None,
         }
-    }
-}
-
-fn poll_owned<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Ahead<B>> {
-    body.poll_frame(cx).map(|frame| {
-        frame.map(|frame| {
-            frame.map(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
-        })
-    })
-}
-
-/// Lets the fill see a frame, the end or an error, before the client does.
-fn note<E>(fill: &mut Option<Box<Fill>>, frame: &Option<Result<Frame<Bytes>, E>>) {
-    let Some(filling) = fill.as_mut() else { return };
-    match frame {
-        None => settle(fill, None),
-        Some(Err(_)) => abandon(fill, Reason::BodyError),
-        Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
-            (Some(data), _) => {
-                if let Err(reason) = filling.push(data) {
-                    abandon(fill, reason);
-                }
-            }
-            // Trailers are the last frame there is.
-            (None, Some(trailers)) => settle(fill, Some(trailers.clone())),
-            (None, None) => {}
-        },
-    }
-}
-
-fn settle(fill: &mut Option<Box<Fill>>, trailers: Option<HeaderMap>) {
-    if let Some(fill) = fill.take() {
-        fill.finish(trailers);
-    }
-}
-
-fn abandon(fill: &mut Option<Box<Fill>>, reason: Reason) {
-    if let Some(fill) = fill.take() {
-        fill.abandon(reason);
     }
 }

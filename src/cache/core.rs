@@ -10,10 +10,12 @@ use std::time::Duration;
 use ahash::RandomState;
 use http::Extensions;
 
-use crate::cache::entry::{Entry, EntryMeta, Stored};
+use crate::cache::background::Background;
+use crate::cache::collapse::{Joined, Keeper, Shared, Table, Task};
+use crate::cache::entry::{Checked, Entry, EntryMeta, Stored};
 use crate::cache::feed::{Feed, LAG_MAX};
 use crate::cache::finish::Finish;
-use crate::cache::flow::Setting;
+use crate::cache::flow::{Landing, Setting};
 use crate::cache::future::Purging;
 use crate::cache::hint::PurgesTag;
 use crate::cache::key::{CacheKey, Generation};
@@ -23,13 +25,14 @@ use crate::cache::place::Place;
 use crate::cache::shared_names::SharedNames;
 use crate::cache::stamps::{Noted, Stamps, TABLE_BYTES_MAX};
 use crate::cache::stats::Stats;
-use crate::cache::subject::Subject;
+use crate::cache::subject::{Subject, Untagged};
 use crate::cache::turns::{Lead, Turns, all};
 use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
 use crate::digest::Secret;
+use crate::rules::request::Demand;
 use crate::store::{Store, StoreError, StoreErrorKind};
-use crate::time::Moment;
+use crate::time::{Moment, Ticks};
 
 pub(crate) struct Core<St, C> {
     /// Tells this core from every other in the process.
@@ -44,6 +47,12 @@ pub(crate) struct Core<St, C> {
     pub(crate) feed: Option<Arc<Feed>>,
     pub(crate) names: SharedNames,
     filing: Filings,
+    /// Requests that wait for others which want the same.
+    pub(crate) flights: Arc<Table<CacheKey, Landing>>,
+    pub(crate) background: Arc<Background>,
+    /// Bytes of bodies that are on their way.
+    in_flight: AtomicU64,
+    in_flight_max: AtomicU64,
     /// Bytes of responses that wait for the store.
     pub(crate) waiting: AtomicU64,
     drawn: AtomicU64,
@@ -81,6 +90,10 @@ impl<St: Store, C: Clock> Core<St, C> {
             feed,
             names: SharedNames::default(),
             filing: Filings::new(),
+            flights: Arc::new(Table::new()),
+            background: Arc::default(),
+            in_flight: AtomicU64::new(0),
+            in_flight_max: AtomicU64::new(IN_FLIGHT_BYTES_MAX),
             waiting: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
             doubts: AtomicU64::new(0),
@@ -90,12 +103,15 @@ impl<St: Store, C: Clock> Core<St, C> {
 
     /// What a transaction of a layer with this configuration has to know.
     pub(crate) fn setting(&self, config: &Config) -> Setting {
-        let Config { policy, telling, .. } = config;
+        let Config { policy, telling, collapses, .. } = config;
         Setting {
             policy: policy.clone(),
             secret: self.secret,
             core: self.id,
             telling: telling.clone(),
+            collapses: *collapses,
+            serves_meanwhile: true,
+            spread: self.spread(),
         }
     }
 
@@ -250,6 +266,71 @@ impl<St: Store, C: Clock> Purging for Core<St, C> {
         })
     }
 }
+
+impl<St: Store, C: Clock> Core<St, C> {
+    /// Joins the flight of this key, unless what it brings cannot be for this request; `doubts` is how many
+    /// purges had not reached the ledger when it came.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        key: &CacheKey,
+        place: &Place,
+        demand: &Demand,
+        doubts: u64,
+    ) -> Joined<CacheKey, Landing> {
+        let keeper: Arc<dyn Keeper> = self.clone();
+        let is_of_use = |flight: &Shared<Landing>| {
+            let begun = flight.begun;
+            if begun.doubts != doubts {
+                return false;
+            }
+            match flight.head() {
+                // RFC 9111 §5.2.1.4: it was not asked for on behalf of this request.
+                Some(_) if demand.forces_validation() => false,
+                Some(head) => self.standing(head.meta(), place, self.clock.now()) == Standing::Good,
+                None if begun.position == self.stamps.position() => true,
+                None => {
+                    let subject = Untagged { secret: &self.secret, place };
+                    let checked = Checked::default();
+                    self.stamps.standing(begun.position, &checked.0, &subject) == Standing::Good
+                }
+            }
+        };
+        self.flights.join(key, &keeper, || self.begun(), is_of_use)
+    }
+}
+
+/// What flights need of a core.
+impl<St: Store, C: Clock> Keeper for Core<St, C> {
+    fn keep_on(&self, work: Task) {
+        let _ = self.background.keep_on(work);
+    }
+
+    fn now(&self) -> Ticks {
+        self.clock.now().ticks
+    }
+
+    fn sleep(&self, length: Duration) -> Option<Task> {
+        self.clock.sleep(length)
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let before = self.in_flight.fetch_add(bytes, Ordering::Relaxed);
+        before.saturating_add(bytes) <= self.in_flight_max.load(Ordering::Relaxed)
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+impl<St, C> Core<St, C> {
+    pub(crate) fn set_in_flight_bytes_max(&self, bytes: u64) {
+        self.in_flight_max.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// So many bytes of bodies that are on their way may be kept at a time.
+const IN_FLIGHT_BYTES_MAX: u64 = 64 << 20;
 
 /// `None` when the deadline comes first. Without the `rt` feature, or outside a runtime, nothing keeps
 /// the time and the store's own limits are what counts.

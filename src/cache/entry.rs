@@ -145,6 +145,12 @@ impl StoredResponse {
 }
 
 impl EntryMeta {
+    /// How old it was when it was asked for, as far as that is known: without the time that the answer took. To
+    /// who waited for the answer, that time is no age.
+    pub(crate) fn age_on_the_way(&self) -> Duration {
+        self.initial_age.saturating_sub(self.received.ticks.since(self.requested.ticks))
+    }
+
     /// RFC 9111 §4.2.3: `current_age`. It never runs backwards while the entry stays in this process.
     pub(crate) fn age(&self, now: Moment) -> Duration {
         let millis = u64::try_from(self.residence(now).as_millis()).unwrap_or(u64::MAX);
@@ -212,6 +218,17 @@ impl EntryMeta {
             is_hinted: self.is_hinted,
             is_local: self.is_local,
             residence_seen: AtomicU64::new(0),
+        }
+    }
+
+    /// The same head once more, for who may not take this one.
+    pub(crate) fn copied(&self) -> Self {
+        Self {
+            lifetime: self.lifetime,
+            initial_age: self.initial_age,
+            tags: self.tags.clone(),
+            residence_seen: AtomicU64::new(self.residence_seen.load(Ordering::Relaxed)),
+            ..self.once(self.lines.clone(), self.received)
         }
     }
 

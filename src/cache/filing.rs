@@ -13,13 +13,14 @@ use crate::cache::entry::{Entry, Stored, StoredResponse};
 use crate::cache::flow::Filing;
 use crate::cache::index::Index;
 use crate::cache::key::CacheKey;
+use crate::cache::landing::Flown;
 use crate::cache::mark::{PurgeKind, Standing, Target};
 use crate::cache::place::Place;
-use crate::cache::spawn::finish_soon;
 use crate::cache::stamps::{FILL_TIME_MAX, Noted};
 use crate::cache::turns::all;
 use crate::clock::Clock;
 use crate::rules::reason::Reason;
+use crate::rules::storable::Retention;
 use crate::store::{Store, StoreError};
 
 /// What a fetch has to know when its response comes to be stored, beside its place in the order of purges.
@@ -37,13 +38,14 @@ impl<St: Store, C: Clock> Core<St, C> {
         Began { deadline, doubts: self.doubts() }
     }
 
-    /// Stores a response while nobody waits for it. What a store keeps waiting is bounded in bytes: a
-    /// response that would be too many is not stored.
+    /// Stores a response while nobody waits for it; then its flight is over. What a store keeps waiting is bounded
+    /// in bytes: a response that would be too many is not stored.
     pub(crate) fn file_soon(
         self: &Arc<Self>,
         filing: Filing,
         response: Arc<StoredResponse>,
         began: Began,
+        flown: Option<Flown<St, C>>,
     ) {
         let bytes = Entry(Stored::Response(response.clone())).bytes();
         if self.waiting.fetch_add(bytes, Ordering::Relaxed) > WAITING_BYTES_MAX {
@@ -51,8 +53,9 @@ impl<St: Store, C: Clock> Core<St, C> {
             return self.not_stored(Some(Reason::StoreFailed));
         }
         let waiting = Waiting { core: self.clone(), bytes };
-        finish_soon(async move {
+        self.background.finish_soon(async move {
             let _ = waiting.core.file(&filing, response, began).await;
+            drop(flown);
         });
     }
 
@@ -174,7 +177,7 @@ impl<St: Store, C: Clock> Core<St, C> {
         response: Arc<StoredResponse>,
         deadline: Duration,
     ) -> Result<bool, StoreError> {
-        let retain_for = filing.retention.0;
+        let Some(Retention(retain_for)) = filing.retention else { return Ok(false) };
         // Of two at a time one would not see that the other is newer; and where they change an index, one would
         // lose its variant, and the index its bound.
         let _alone = self.alone(filing.place.resource(), deadline).await?;

@@ -1,6 +1,7 @@
 //! The order of things for one request, as a machine: events in, commands out. Nothing here waits.
 
 mod command;
+mod joining;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -18,6 +19,7 @@ use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::cache::place::Place;
 use crate::cache::telling::Telling;
 use crate::digest::Secret;
+use crate::fields::vary::{Selecting, VaryList};
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
 use crate::rules::policy::CachePolicy;
@@ -28,12 +30,15 @@ use crate::rules::reuse::{OnFailure, Reuse};
 use crate::rules::validate::{Conditional, Validated, validated};
 use crate::time::Moment;
 
-pub(crate) use command::{Command, Filing, Inward, Relay, Serving};
+pub(crate) use command::{Command, Filing, Following, Inward, Relay, Serving, Verdict};
+use joining::stale_meanwhile;
+pub(crate) use joining::{Landing, What};
 use verdict::supersedes;
 
 /// One request that may be answered from the store.
 ///
-/// *Invariant*: every command is answered by exactly one event ([`found`](Self::found),
+/// *Invariant*: every command is answered by exactly one event ([`found`](Self::found), [`led`](Self::led),
+/// [`arrived`](Self::arrived), [`released`](Self::released), [`grounded`](Self::grounded),
 /// [`answered`](Self::answered) or [`failed`](Self::failed)) until one comes that ends the request.
 pub(crate) struct Transaction {
     setting: Setting,
@@ -42,6 +47,12 @@ pub(crate) struct Transaction {
     state: State,
     /// The store did not answer: nothing is known of what it holds.
     store_failed: bool,
+    /// Whether it may wait for another request's response, and others for its own.
+    collapses: bool,
+    /// By what the request selects, once that is known.
+    selecting: Option<(VaryList, Selecting)>,
+    /// How many flights it may join yet.
+    flights_left: u8,
 }
 
 /// What a transaction has to know of its layer.
@@ -52,6 +63,12 @@ pub(crate) struct Setting {
     /// Which core it is, and how its layer tells requests apart: see [`PolicyHint`](super::hint::PolicyHint).
     pub(crate) core: u64,
     pub(crate) telling: Arc<Telling>,
+    /// Whether requests are collapsed.
+    pub(crate) collapses: bool,
+    /// Whether what is stored may be served while it is refreshed.
+    pub(crate) serves_meanwhile: bool,
+    /// Differs from request to request; what chances are drawn from.
+    pub(crate) spread: u64,
 }
 
 enum State {
@@ -117,7 +134,17 @@ impl Transaction {
             true => State::Root,
             false => State::Base(place.resource().clone()),
         };
-        Self { setting, place, demand, state, store_failed: false }
+        let collapses = setting.collapses && joining::may_collapse(&demand);
+        Self {
+            setting,
+            place,
+            demand,
+            state,
+            store_failed: false,
+            collapses,
+            selecting: None,
+            flights_left: joining::FLIGHTS_MAX,
+        }
     }
 
     pub(crate) fn start(&self) -> Command {
@@ -159,6 +186,7 @@ impl Transaction {
                 let values = self.selector().values(index.vary(), request);
                 let key = base.variant(index.generation(), &values);
                 index.touch(&key, now.ticks);
+                self.selecting = Some((index.vary().clone(), values));
                 self.state = State::Variant(index);
                 Command::Get(key)
             }
@@ -244,23 +272,33 @@ impl Transaction {
     /// RFC 9111 §4: fresh, or to be validated first.
     fn judged(&mut self, stored: Arc<StoredResponse>, standing: Standing, now: Moment) -> Command {
         match self.setting.policy.reuse(self.demand, &stored.meta, standing, now) {
-            Reuse::Fresh { age, reason } => Command::Serve(Serving {
-                for_this_client: HeaderMap::new(),
-                outcome: fresh(&stored.meta, age, reason),
-                age: Some(age),
-                stored,
-            }),
+            Reuse::Fresh { age, reason } => {
+                let serving = Serving {
+                    for_this_client: HeaderMap::new(),
+                    outcome: fresh(&stored.meta, age, reason),
+                    age: Some(age),
+                    stored,
+                };
+                self.fresh_or_early(serving, age)
+            }
             Reuse::Unsatisfiable => {
                 Command::Refuse(CacheOutcome::refused().because(Some(Reason::OnlyIfCached)))
             }
-            Reuse::Revalidate { reason, on_failure } => {
+            Reuse::Revalidate { reason, on_failure, meanwhile } => {
                 let forward =
                     if reason == Reason::Request { Forward::Request } else { Forward::Stale };
-                let conditional = Conditional::of(&stored.meta);
-                let candidate =
-                    Some(Candidate { stored, on_failure, asked: conditional.is_some() });
-                self.state = State::Inward { candidate, forward };
-                Command::Call(conditional.map_or(Inward::AsItCame, Inward::Conditional))
+                let asked = Conditional::of(&stored.meta).is_some();
+                let meanwhile = meanwhile.filter(|_| self.setting.serves_meanwhile);
+                if meanwhile.is_none() && self.demand.directives.only_if_cached {
+                    let outcome = CacheOutcome::refused().because(Some(Reason::OnlyIfCached));
+                    return Command::Refuse(outcome);
+                }
+                let served = meanwhile.map(|age| stale_meanwhile(&stored, age));
+                self.state = State::Inward {
+                    candidate: Some(Candidate { stored, on_failure, asked }),
+                    forward,
+                };
+                served.map_or_else(|| self.forwarded(), Command::Meanwhile)
             }
         }
     }
@@ -271,7 +309,7 @@ impl Transaction {
             return Command::Refuse(CacheOutcome::refused().because(Some(Reason::OnlyIfCached)));
         }
         self.state = State::Inward { candidate: None, forward };
-        Command::Call(Inward::AsItCame)
+        self.forwarded()
     }
 }
 

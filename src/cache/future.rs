@@ -15,6 +15,7 @@ use tower_service::Service;
 use crate::cache::body::CacheBody;
 use crate::cache::finish::Finish;
 use crate::cache::hint::PurgesTag;
+use crate::cache::leading::Driven;
 use crate::cache::outcome::CacheOutcome;
 use crate::rules::reason::Reason;
 
@@ -31,9 +32,25 @@ pin_project! {
         // Who polls it again is kept waiting, not panicked at.
         is_done: bool,
     }
+
+    impl<S, ReqBody, B> PinnedDrop for ResponseFuture<S, ReqBody, B>
+    where
+        S: Service<Request<ReqBody>>,
+        B: Body,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let StateProj::Driven { driven } = this.state.project()
+                && let Some(driven) = driven.take()
+                && !*this.is_done
+            {
+                driven.left();
+            }
+        }
+    }
 }
 
-type Driven<B, E> = Pin<Box<dyn Future<Output = Result<Response<CacheBody<B>>, E>> + Send>>;
+type Drive<B, E> = Pin<Box<dyn Driven<Output = Result<Response<CacheBody<B>>, E>> + Send>>;
 
 pin_project! {
     #[project = StateProj]
@@ -56,7 +73,7 @@ pin_project! {
             response: Option<Response<CacheBody<B>>>,
             finish: Finish,
         },
-        Driven { driven: Driven<B, S::Error> },
+        Driven { driven: Option<Drive<B, S::Error>> },
     }
 }
 
@@ -92,9 +109,9 @@ where
     }
 
     pub(crate) fn driven(
-        driven: impl Future<Output = Result<Response<CacheBody<B>>, S::Error>> + Send + 'static,
+        driven: impl Driven<Output = Result<Response<CacheBody<B>>, S::Error>> + Send + 'static,
     ) -> Self {
-        Self::of(State::Driven { driven: Box::pin(driven) })
+        Self::of(State::Driven { driven: Some(Box::pin(driven)) })
     }
 }
 
@@ -138,7 +155,10 @@ where
                     }
                     break Ok(finish.apply(response));
                 }
-                StateProj::Driven { driven } => break ready!(driven.as_mut().poll(cx)),
+                StateProj::Driven { driven } => match driven {
+                    Some(driven) => break ready!(driven.as_mut().poll(cx)),
+                    None => return Poll::Pending,
+                },
             };
             this.state.set(State::Purging { purged, response, finish });
         };

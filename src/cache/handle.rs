@@ -5,6 +5,8 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -91,6 +93,28 @@ impl CacheHandle {
         tally
     }
 
+    /// Waits until nothing runs in the background any more: refreshes, what is left of fetches whose clients left,
+    /// writes to the store. To be called when the service takes no more requests; meanwhile no refresh is begun.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).handle();
+    /// // When the server has shut down:
+    /// cache.drain(Duration::from_secs(5)).await.unwrap();
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    /// When the deadline came first, with how many pieces of work are left: what they were to store is not stored
+    /// if the runtime ends. Where the clock cannot [`sleep`](crate::clock::Clock::sleep) it only looks once.
+    pub async fn drain(&self, deadline: Duration) -> Result<(), DrainError> {
+        self.0.drain(deadline).await
+    }
+
     /// Stores a response as if the inner service had just answered this request with it: the same rules say
     /// whether it may be stored, where it lies and who is served it.
     ///
@@ -126,6 +150,34 @@ impl fmt::Debug for CacheHandle {
         f.debug_tuple("CacheHandle").field(&self.stats()).finish()
     }
 }
+
+/// The deadline of [`CacheHandle::drain`] came before the end of the work.
+///
+/// ```
+/// use tower_keep::cache::{CacheHandle, DrainError};
+///
+/// async fn stop(cache: &CacheHandle) -> Result<(), DrainError> {
+///     cache.drain(std::time::Duration::from_secs(5)).await
+/// }
+/// # let _ = stop;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrainError(u64);
+
+impl DrainError {
+    /// How many pieces of work were left.
+    pub fn left(&self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for DrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} pieces of background work had not ended by the deadline", self.0)
+    }
+}
+
+impl Error for DrainError {}
 
 /// How many purges of a source were done: see [`CacheHandle::purge_from`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,6 +233,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 trait Handled: Send + Sync {
     fn stats(&self) -> CacheStats;
     fn purge(&self, purge: Purge) -> Boxed<'_, Result<Reach, PurgeError>>;
+    fn drain(&self, deadline: Duration) -> Boxed<'_, Result<(), DrainError>>;
     fn put<'a>(
         &'a self,
         request: &'a Request<()>,
@@ -195,11 +248,34 @@ struct Parts<St, C> {
 
 impl<St: Store, C: Clock> Handled for Parts<St, C> {
     fn stats(&self) -> CacheStats {
-        self.core.stats.read()
+        CacheStats {
+            background: self.core.background.running() as u64,
+            flights: self.core.flights.len() as u64,
+            ..self.core.stats.read()
+        }
     }
 
     fn purge(&self, purge: Purge) -> Boxed<'_, Result<Reach, PurgeError>> {
         Box::pin(async { self.core.carry_out(&self.config, purge).await })
+    }
+
+    fn drain(&self, deadline: Duration) -> Boxed<'_, Result<(), DrainError>> {
+        let background = &self.core.background;
+        Box::pin(async move {
+            let mut late = self.core.clock.sleep(deadline);
+            let mut drained = pin!(background.drained());
+            poll_fn(|cx| {
+                if drained.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Ok(()));
+                }
+                match late.as_mut().map(|late| late.as_mut().poll(cx)) {
+                    Some(Poll::Pending) => Poll::Pending,
+                    // It has taken too long; or nothing would end the waiting.
+                    _ => Poll::Ready(Err(DrainError(background.running() as u64))),
+                }
+            })
+            .await
+        })
     }
 
     fn put<'a>(

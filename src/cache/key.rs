@@ -199,6 +199,7 @@ pub(super) const RESOURCE: u8 = 0;
 pub(super) const ROOT: u8 = 1;
 pub(super) const DIVISION: u8 = 2;
 const VARIANT: u8 = 3;
+pub(super) const FLIGHT: u8 = 4;
 /// The method class of GET and HEAD, the one that is stored.
 pub(super) const GET: u8 = 0;
 /// Room for a host of 24 letters and a target of 80, with what else a key holds.

@@ -12,6 +12,7 @@ use crate::cache::handle::CacheHandle;
 use crate::cache::key_parts::KeyParts;
 use crate::cache::partition::Partition;
 use crate::cache::service::Cache;
+use crate::cache::spawn::Spawn;
 use crate::cache::telling::Telling;
 use crate::clock::{Clock, SystemClock};
 use crate::fields::cache_status::CacheName;
@@ -53,13 +54,12 @@ pub(crate) struct Config {
     pub(crate) outcome_in_extensions: bool,
     pub(crate) body_bytes_max: u64,
     pub(crate) store_deadline: Duration,
-}
-
-impl Config {
+    pub(crate) collapses: bool,
+    /// Whether a request is turned away while the inner service is spared.
+    pub(crate) backs_off: bool,
+    pub(crate) flight_deadline: Duration,
     /// Whether an answer needs nothing that a usual one does not.
-    pub(crate) fn is_plain(&self) -> bool {
-        !self.status_key && !self.outcome_in_extensions
-    }
+    pub(crate) is_plain: bool,
 }
 
 impl<St: Store> CacheLayer<St> {
@@ -103,6 +103,10 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
             outcome_in_extensions: false,
             body_bytes_max: 1 << 20,
             store_deadline: Duration::from_millis(50),
+            collapses: true,
+            backs_off: true,
+            flight_deadline: Duration::from_secs(60),
+            is_plain: true,
         };
         Self { core: Arc::new(Core::new(store, clock)), config: Arc::new(config) }
     }
@@ -343,6 +347,97 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self.set(|config| config.store_deadline = deadline)
     }
 
+    /// Lets each request that finds nothing go to the inner service by itself. By default *one* goes, and the
+    /// others that want the same read its response while it comes (RFC 9111 §4: collapsed requests); none but
+    /// those who may be served it from the store.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// // On a clone it holds for the routes of that clone.
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20));
+    /// let reports = cache.clone().without_collapsing();
+    /// ```
+    #[must_use]
+    pub fn without_collapsing(self) -> Self {
+        self.set(|config| config.collapses = false)
+    }
+
+    /// Never answers 503 by itself. By default, when the inner service has failed for a key (an error, a panic, a
+    /// deadline, or a 502, 503 or 504 that cannot be stored) and failed again, it is spared for a second, and for
+    /// twice as long each time after that, up to 30: who may not be served a stale response meanwhile gets a 503
+    /// with `Retry-After`. With this, such requests go to the inner service after all.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).without_back_off();
+    /// ```
+    #[must_use]
+    pub fn without_back_off(self) -> Self {
+        self.set(|config| config.backs_off = false)
+    }
+
+    /// How long requests wait for the head of a response that another request fetches. By default 60 seconds; then
+    /// one of them asks for itself, and the others wait once more, for as long. It is also the time that a fetch
+    /// has when no client waits for it (any more). Needs a clock that can [`sleep`](crate::clock::Clock::sleep).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20))
+    ///     .flight_deadline(Duration::from_secs(10));
+    /// ```
+    #[must_use]
+    pub fn flight_deadline(self, deadline: Duration) -> Self {
+        self.set(|config| config.flight_deadline = deadline)
+    }
+
+    /// How many bytes of bodies that are still coming are kept at a time, over all clones. By default 64 megabytes
+    /// (2^26). Beyond that bodies pass through and are not stored.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).in_flight_bytes_max(8 << 20);
+    /// ```
+    #[must_use]
+    pub fn in_flight_bytes_max(self, bytes: u64) -> Self {
+        self.core.set_in_flight_bytes_max(bytes);
+        self
+    }
+
+    /// How many pieces of work may run in the background at a time, over all clones: refreshes of stale responses,
+    /// and what is left of fetches whose clients left. By default 1024. What would be one more is not begun.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).background_max(64);
+    /// ```
+    #[must_use]
+    pub fn background_max(self, max: usize) -> Self {
+        self.core.background.set_max(max);
+        self
+    }
+
+    /// What runs the work that no client waits for, over all clones; by default the current tokio runtime. The
+    /// first one that is set stays.
+    ///
+    /// Where nothing runs it, a stale response is validated while its client waits, a fetch ends with its last
+    /// client, and what a store does not take at once is not stored.
+    #[must_use]
+    pub fn spawn(self, spawn: impl Spawn) -> Self {
+        self.core.background.set_spawn(Arc::new(spawn));
+        self
+    }
+
     /// A handle for code outside the path of requests. Make it of the layer that you use, when all is set: it
     /// purges in the scope, and by the key, that are set so far.
     ///
@@ -371,7 +466,10 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     }
 
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(Arc::make_mut(&mut self.config));
+        let config = Arc::make_mut(&mut self.config);
+        change(config);
+        let refreshes_early = config.policy.early_refresh > 0.0;
+        config.is_plain = !config.status_key && !config.outcome_in_extensions && !refreshes_early;
         self
     }
 }

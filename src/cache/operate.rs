@@ -4,10 +4,10 @@ use http::{Extensions, HeaderMap, Method, Request, Response, Uri};
 
 use bytes::Bytes;
 
-use crate::cache::answer::{assembled, body_bytes_max};
 use crate::cache::core::Core;
 use crate::cache::flow::{Relay, Transaction};
 use crate::cache::key::CacheKey;
+use crate::cache::landing::{assembled, body_bytes_max};
 use crate::cache::layer::Config;
 use crate::cache::mark::Target;
 use crate::cache::place::Place;

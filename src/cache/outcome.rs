@@ -46,6 +46,7 @@ pub struct CacheOutcome {
     forward: Option<Forward>,
     forward_status: Option<StatusCode>,
     is_stored: bool,
+    is_collapsed: bool,
     reason: Option<Reason>,
     left_secs: Option<i64>,
 }
@@ -104,6 +105,7 @@ impl CacheOutcome {
             forward: None,
             forward_status: None,
             is_stored: false,
+            is_collapsed: false,
             reason: None,
             left_secs: None,
         }
@@ -128,6 +130,11 @@ impl CacheOutcome {
 
     pub(crate) const fn stored(mut self) -> Self {
         self.is_stored = true;
+        self
+    }
+
+    pub(crate) const fn collapsed(mut self) -> Self {
+        self.is_collapsed = true;
         self
     }
 
@@ -159,6 +166,12 @@ impl CacheOutcome {
         self.is_stored
     }
 
+    /// Whether it was answered by the response to another request, which was on its way when this one came
+    /// (`collapsed`, RFC 9211 §2.6).
+    pub const fn is_collapsed(&self) -> bool {
+        self.is_collapsed
+    }
+
     /// Why it was not looked up, not stored, or served although stale (`detail`, RFC 9211 §2.8).
     pub const fn reason(&self) -> Option<Reason> {
         self.reason
@@ -187,6 +200,9 @@ impl CacheOutcome {
         }
         if self.is_stored {
             member = member.flag("stored");
+        }
+        if self.is_collapsed {
+            member = member.flag("collapsed");
         }
         if let Some(key) = key {
             member = member.string("key", key);

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::cache::key::{CacheKey, DIVISION, GET, Generation, RESOURCE, ROOT};
+use crate::cache::key::{CacheKey, DIVISION, FLIGHT, GET, Generation, RESOURCE, ROOT};
+use crate::fields::vary::{Selecting, VaryList};
 
 /// Where everything about one resource lies, for one request.
 #[derive(Clone, Debug)]
@@ -103,6 +104,31 @@ impl Place {
     pub(crate) fn divided(&self, root: Generation) -> Option<CacheKey> {
         let division = self.division.as_ref()?;
         Some(self.resource.below(DIVISION, root, division))
+    }
+
+    /// What requests have in common that may wait for one of them: the resource and the division, who they are
+    /// as far as a response depends on that by rule, and the values by which they select, once it is known which.
+    pub(crate) fn flight(&self, class: u8, selecting: Option<(&VaryList, &Selecting)>) -> CacheKey {
+        let mut key = self.resource.of_kind(FLIGHT);
+        key.extend(&[class, u8::from(self.division.is_some())]);
+        key.push(self.division.as_deref().unwrap_or_default());
+        if let Some((vary, values)) = selecting {
+            key.count(vary.names().len());
+            for name in vary.names() {
+                key.push(name.as_str().as_bytes());
+            }
+            key.extend(values.as_bytes());
+        }
+        // Behind the target, which has no length of its own: from the end its length can be told.
+        key.extend(
+            &u32::try_from(self.resource.as_bytes().len()).unwrap_or(u32::MAX).to_le_bytes(),
+        );
+        key
+    }
+
+    /// Whether whatever lies here lies there.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.resource == other.resource && self.division == other.division
     }
 
     pub(crate) fn is_divided(&self) -> bool {

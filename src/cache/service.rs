@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Request, Response};
 use http_body::Body;
@@ -10,6 +11,7 @@ use tower_service::Service;
 
 use crate::cache::answer::{hit, served};
 use crate::cache::body::CacheBody;
+use crate::cache::collapse::Keeper;
 use crate::cache::core::Core;
 use crate::cache::driver::Driver;
 use crate::cache::entry::{Entry, Stored};
@@ -17,9 +19,12 @@ use crate::cache::finish::Finish;
 use crate::cache::flow::{Command, Transaction, at_a_glance};
 use crate::cache::future::ResponseFuture;
 use crate::cache::layer::Config;
+use crate::cache::leading::{Drive, Lifeline};
 use crate::cache::mark::Standing;
 use crate::cache::outcome::{CacheOutcome, Forward};
+use crate::cache::passed::Passed;
 use crate::cache::place::Place;
+use crate::cache::refresh::refresh;
 use crate::cache::written::Written;
 use crate::clock::Clock;
 use crate::error::BoxError;
@@ -113,6 +118,7 @@ where
             Err(reason) => return self.bypass(request, reason),
         };
         let now = core.clock.now();
+        let landings = core.flights.landings();
         let first = match place.is_divided() {
             // What others purged has to be known first, for which the driver asks.
             _ if !core.is_current(now) => Answer::Later,
@@ -120,13 +126,13 @@ where
             true => core.store.get_now(&place.root()),
         };
         if let Answer::Found(Entry(Stored::Response(stored))) = &first
-            && config.is_plain()
+            && config.is_plain
             && core.standing(&stored.meta, &place, now) == Standing::Good
             && let Some(glanced) = at_a_glance(&config.policy, &demand, head.headers, stored, now)
         {
             return ResponseFuture::ready(hit(core, config, glanced));
         }
-        self.look_up(place, demand, request, first, now)
+        self.look_up(place, demand, request, first, landings, now)
     }
 }
 
@@ -175,7 +181,8 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
     {
         self.core.stats.bypassed();
         Passed::mark(&mut request, self.core.id);
-        ResponseFuture::driven(written.drive(self.inner.clone(), request))
+        let driven = written.drive(self.inner.clone(), request);
+        ResponseFuture::driven(Drive::new(driven, None, Duration::ZERO))
     }
 
     /// Asks the store as long as it answers at once, beginning with what it said `first`; the rest is a
@@ -186,6 +193,7 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
         demand: Demand,
         mut request: Request<ReqBody>,
         first: Answer,
+        landings: u64,
         now: Moment,
     ) -> ResponseFuture<S, ReqBody, B>
     where
@@ -215,30 +223,41 @@ impl<S, St: Store, C: Clock> Cache<S, St, C> {
                 }
             };
         }
+        if let Command::Meanwhile(serving) = command {
+            let setting = self.core.setting(&self.config);
+            let again = Transaction::without_meanwhile(setting, place.clone(), demand);
+            let found = std::mem::replace(&mut transaction, again);
+            let (core, config, meta) = (&self.core, &self.config, &serving.stored.meta);
+            let (inner, head) = (self.inner.clone(), RequestHead::from(&request));
+            let is_stale = serving.outcome.reason() == Some(Reason::StaleWhileRevalidate);
+            let is_begun = refresh(core, config, &place, found, meta, inner, head);
+            command = match is_begun || !is_stale {
+                true => Command::Serve(serving),
+                false => transaction.start(),
+            };
+        }
         if let Command::Serve(serving) = command {
             let response = served(&self.core, serving, request.headers(), &demand, &finish);
             return ResponseFuture::ready(response);
         }
         Passed::mark(&mut request, self.core.id);
         let (core, config) = (self.core.clone(), self.config.clone());
-        let driver = Driver { core, config, place, demand, transaction, finish };
-        ResponseFuture::driven(driver.drive(self.inner.clone(), request, command))
-    }
-}
-
-/// The cores that have seen a request, the outermost first.
-#[derive(Clone)]
-struct Passed(Arc<[u64]>);
-
-impl Passed {
-    /// Notes that a core has seen a request which may go further in.
-    fn mark<ReqBody>(request: &mut Request<ReqBody>, core: u64) {
-        let further_out = request.extensions().get::<Self>().map_or(&[][..], |passed| &passed.0);
-        let cores = further_out.iter().copied().chain([core]).collect();
-        request.extensions_mut().insert(Self(cores));
-    }
-
-    fn has<ReqBody>(request: &Request<ReqBody>, core: u64) -> bool {
-        request.extensions().get::<Self>().is_some_and(|passed| passed.0.contains(&core))
+        let (lifeline, deadline) = (Lifeline::default(), config.flight_deadline);
+        let keeper: Arc<dyn Keeper> = core.clone();
+        let line = Some((lifeline.clone(), keeper));
+        let lifeline = Some(lifeline);
+        let driver = Driver {
+            core,
+            config,
+            place,
+            demand,
+            transaction,
+            finish,
+            landings,
+            lead: None,
+            lifeline,
+        };
+        let driven = driver.drive(self.inner.clone(), request, command);
+        ResponseFuture::driven(Drive::new(driven, line, deadline))
     }
 }

@@ -26,6 +26,18 @@ pub struct CacheStats {
     pub revalidated: u64,
     /// Requests answered with a stale response because the inner service failed.
     pub served_stale: u64,
+    /// Requests answered by the response to another request, which was on its way when they came.
+    pub collapsed: u64,
+    /// Requests answered with a stale response while it was refreshed.
+    pub served_meanwhile: u64,
+    /// Refreshes that were begun in the background, of stale responses and of such as expire soon.
+    pub refreshes: u64,
+    /// Requests turned away because the inner service had failed a short while ago.
+    pub backed_off: u64,
+    /// Pieces of work that run in the background now.
+    pub background: u64,
+    /// Requests that others may wait for now.
+    pub flights: u64,
     /// Requests for a stored response only (`only-if-cached`), of which there was none.
     pub refused: u64,
     /// Requests that the cache had no part in, writes among them.
@@ -46,6 +58,10 @@ pub(crate) struct Stats {
     misses: AtomicU64,
     revalidated: AtomicU64,
     served_stale: AtomicU64,
+    collapsed: AtomicU64,
+    served_meanwhile: AtomicU64,
+    refreshes: AtomicU64,
+    backed_off: AtomicU64,
     refused: AtomicU64,
     bypassed: AtomicU64,
     stored: AtomicU64,
@@ -69,6 +85,22 @@ impl Stats {
 
     pub(crate) fn served_stale(&self) {
         add(&self.served_stale);
+    }
+
+    pub(crate) fn collapsed(&self) {
+        add(&self.collapsed);
+    }
+
+    pub(crate) fn served_meanwhile(&self) {
+        add(&self.served_meanwhile);
+    }
+
+    pub(crate) fn refreshing(&self) {
+        add(&self.refreshes);
+    }
+
+    pub(crate) fn backed_off(&self) {
+        add(&self.backed_off);
     }
 
     pub(crate) fn refused(&self) {
@@ -102,6 +134,12 @@ impl Stats {
             misses: read(&self.misses),
             revalidated: read(&self.revalidated),
             served_stale: read(&self.served_stale),
+            collapsed: read(&self.collapsed),
+            served_meanwhile: read(&self.served_meanwhile),
+            refreshes: read(&self.refreshes),
+            backed_off: read(&self.backed_off),
+            background: 0,
+            flights: 0,
             refused: read(&self.refused),
             bypassed: read(&self.bypassed),
             stored: read(&self.stored),

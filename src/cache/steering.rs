@@ -75,6 +75,11 @@ impl SteeringField {
         1 << self as u32
     }
 
+    /// Whether a field of this name may steer.
+    pub(crate) fn is(name: &HeaderName) -> bool {
+        Self::named(name).is_some()
+    }
+
     fn named(name: &HeaderName) -> Option<Self> {
         Some(match name.as_str() {
             "forwarded" => Self::Forwarded,

@@ -33,6 +33,33 @@ impl Targeted for Subject<'_> {
     }
 }
 
+/// What is not there yet, and may have any tags.
+pub(crate) struct Untagged<'a> {
+    pub(crate) secret: &'a Secret,
+    pub(crate) place: &'a Place,
+}
+
+impl Targeted for Untagged<'_> {
+    fn resource(&self) -> Target {
+        Target::resource(self.secret, self.place.resource().as_bytes())
+    }
+
+    fn tags(&self) -> &[Target] {
+        &[]
+    }
+
+    fn prefixes(&self) -> Vec<Target> {
+        let before = self.place.before_target();
+        prefixes(self.place.target())
+            .map(|path| Target::prefix(self.secret, before, path))
+            .collect()
+    }
+
+    fn all(&self) -> Target {
+        Target::all(self.secret, self.place.scope())
+    }
+}
+
 /// A stored response, as all purges see it but those of its resource.
 pub(crate) struct Others<'a>(pub(crate) Subject<'a>);
 

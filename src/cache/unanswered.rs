@@ -7,7 +7,6 @@ use crate::cache::core::Core;
 use crate::cache::key::CacheKey;
 use crate::cache::mark::{PurgeKind, Target};
 use crate::cache::place::Place;
-use crate::cache::spawn::finish_soon;
 use crate::cache::stamps::Noted;
 use crate::clock::Clock;
 use crate::store::{Store, StoreError};
@@ -64,7 +63,8 @@ impl<St: Store, C: Clock> Drop for Unanswered<St, C> {
         }
         let (core, kind, deadline) = (self.core.clone(), self.kind, self.deadline);
         let (targets, keys) = (std::mem::take(&mut self.targets), std::mem::take(&mut self.keys));
-        finish_soon(async move {
+        let background = core.background.clone();
+        background.finish_soon(async move {
             let _ = core.purge(&targets, kind, &keys, deadline).await;
         });
     }

@@ -24,6 +24,7 @@ use crate::cache::stamps::Noted;
 use crate::cache::subject::{Others, Subject};
 use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
+use crate::error::BoxError;
 use crate::fields::survey::{Seen, Survey};
 use crate::head::{RequestHead, ResponseHead};
 use crate::rules::freshness::Exchange;
@@ -76,6 +77,7 @@ impl<St: Store, C: Clock> Written<St, C> {
         S::Error: Send,
         ReqBody: Body + Send + 'static,
         B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
     {
         let deadline = self.config.store_deadline;
         // RFC 8470 §3: a request in early data may be an old one that somebody sends again.
@@ -103,7 +105,7 @@ impl<St: Store, C: Clock> Written<St, C> {
                 Some(noted) => self.after_its_own(relay, noted),
             };
         }
-        Ok(relayed(&self.core, &self.config, &self.finish, relay, response, fetch))
+        Ok(relayed(&self.core, &self.config, &self.finish, relay, response, None, fetch))
     }
 
     /// Purges what the response makes unusable, and tells how that went; and where it stands in the order of

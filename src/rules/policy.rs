@@ -41,6 +41,7 @@ pub struct CachePolicy {
     pub(crate) post_fills_get: bool,
     pub(crate) targets: Option<Arc<[HeaderName]>>,
     pub(crate) tags_from: Option<HeaderName>,
+    pub(crate) early_refresh: f64,
 }
 
 /// Whose cache it is. Private only together with a partition: see `CacheLayer::private_by`.
@@ -154,6 +155,7 @@ impl CachePolicy {
             post_fills_get: false,
             targets: None,
             tags_from: None,
+            early_refresh: 0.0,
         }
     }
 
@@ -343,6 +345,33 @@ impl CachePolicy {
     #[must_use]
     pub fn tags_from(mut self, field: HeaderName) -> Self {
         self.tags_from = Some(field);
+        self
+    }
+
+    /// Refreshes a response in the background shortly before it expires, so that what is asked for much is never
+    /// stale: with each hit, by a chance that grows as the end comes near. A response whose fetch took long is
+    /// refreshed earlier, on the average by the time that it took, times `factor`. By default 0, never; 1 is a
+    /// good choice; what is no number, or less than 0, counts as 0, and 100 is the most.
+    ///
+    /// What was fetched together then does not expire together. As with `stale-while-revalidate`, only one
+    /// request at a time refreshes a response, and without a [`Spawn`](crate::cache::Spawn) that can run it
+    /// nothing is refreshed early.
+    ///
+    /// ```
+    /// use tower_keep::cache::CachePolicy;
+    ///
+    /// let policy = CachePolicy::shared().early_refresh(1.0);
+    /// ```
+    #[must_use]
+    pub const fn early_refresh(mut self, factor: f64) -> Self {
+        // Not `clamp`, which lets what is no number through.
+        self.early_refresh = if factor > 100.0 {
+            100.0
+        } else if factor > 0.0 {
+            factor
+        } else {
+            0.0
+        };
         self
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::cache::entry::StoredResponse;
+use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::lines::Lines;
 use crate::fields::number;
 use crate::fields::range::{self, Ranged};
@@ -60,6 +60,41 @@ pub(crate) fn present(
         presented.headers.insert(header::AGE, number::value(u64::from(age)));
     }
     presented
+}
+
+/// The head of the answer to a request with these fields, of a response whose body is still coming: the status,
+/// the fields, and whether the body goes with them. A Range may be ignored (RFC 9110 §14.2).
+pub(crate) fn present_coming(
+    coming: &Coming<'_>,
+    request: &HeaderMap,
+    age: Duration,
+    now: Timestamp,
+) -> (StatusCode, HeaderMap, bool) {
+    let Coming { meta, length, trailer } = coming;
+    let is_whole = !is_not_modified(request, meta, now);
+    let mut headers = match is_whole {
+        true => meta.lines.to_map(),
+        false => not_modified(&meta.lines),
+    };
+    if is_whole && length.is_none() {
+        // Not known before the end.
+        headers.remove(header::CONTENT_LENGTH);
+    }
+    if let Some(trailer) = trailer.filter(|_| is_whole) {
+        headers.insert(header::TRAILER, trailer.clone());
+    }
+    // RFC 9111 §5.1: whole seconds, rounded down.
+    let age = DeltaSeconds::from_duration(age).as_secs();
+    headers.insert(header::AGE, number::value(u64::from(age)));
+    let status = if is_whole { meta.status } else { StatusCode::NOT_MODIFIED };
+    (status, headers, is_whole)
+}
+
+/// A response whose body is still coming.
+pub(crate) struct Coming<'a> {
+    pub(crate) meta: &'a EntryMeta,
+    pub(crate) length: Option<u64>,
+    pub(crate) trailer: Option<&'a HeaderValue>,
 }
 
 fn whole(stored: &StoredResponse) -> Presented {

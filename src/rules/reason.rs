@@ -92,6 +92,16 @@ pub enum Reason {
     OnlyIfCached,
     /// Served stale because the inner service failed (RFC 5861 §4, RFC 9111 §4.2.4).
     StaleIfError,
+    /// Served stale while it is refreshed in the background (RFC 5861 §3).
+    StaleWhileRevalidate,
+    /// The inner service returned an error a short while ago, and again: it is spared for a moment.
+    BackOffError,
+    /// ... it panicked.
+    BackOffPanic,
+    /// ... it took too long.
+    BackOffDeadline,
+    /// ... it answered with a 5xx that cannot be stored.
+    BackOffStatus,
     /// A write or a purge did not reach the store or the ledger in time: what it made unusable may still be
     /// served.
     InvalidationFailed,
@@ -138,6 +148,11 @@ impl Reason {
             Self::Stale => "stale",
             Self::OnlyIfCached => "only-if-cached",
             Self::StaleIfError => "stale-if-error",
+            Self::StaleWhileRevalidate => "stale-while-revalidate",
+            Self::BackOffError => "back-off-error",
+            Self::BackOffPanic => "back-off-panic",
+            Self::BackOffDeadline => "back-off-deadline",
+            Self::BackOffStatus => "back-off-status",
             Self::InvalidationFailed => "invalidation-failed",
         }
     }

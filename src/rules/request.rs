@@ -22,7 +22,7 @@ pub(crate) enum Eligibility {
 }
 
 /// What a request asks of a cache, read once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Demand {
     pub(crate) is_head: bool,
     /// As far as the policy hears them.
@@ -32,6 +32,22 @@ pub(crate) struct Demand {
     /// If-None-Match or If-Modified-Since.
     pub(crate) has_condition: bool,
     pub(crate) has_range: bool,
+}
+
+impl Demand {
+    /// Whether the request wants the inner service asked, whatever is stored (RFC 9111 §5.2.1.1, §5.2.1.4).
+    pub(crate) fn forces_validation(&self) -> bool {
+        self.directives.no_cache
+            || self.directives.max_age.is_some_and(|max_age| max_age.as_secs() == 0)
+    }
+
+    /// What it asks of a response that was on its way when it came: the inner service is being asked.
+    pub(crate) fn of_what_is_coming(mut self) -> Self {
+        if self.forces_validation() {
+            (self.directives.no_cache, self.directives.max_age) = (false, None);
+        }
+        self
+    }
 }
 
 /// What later decisions need of a request once it has gone inwards.

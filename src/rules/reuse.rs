@@ -15,7 +15,8 @@ pub(crate) enum Reuse {
     /// Serve it.
     Fresh { age: Duration, reason: Option<Reason> },
     /// Ask the inner service; then, if it fails, `on_failure` says what the stored response is good for.
-    Revalidate { reason: Reason, on_failure: OnFailure },
+    /// `meanwhile` is its age, where it may be served while the inner service is asked (RFC 5861 §3).
+    Revalidate { reason: Reason, on_failure: OnFailure, meanwhile: Option<Duration> },
     /// The request wants a stored response and this one is not fit: 504.
     Unsatisfiable,
 }
@@ -65,7 +66,10 @@ impl CachePolicy {
                 },
             }
         };
-        if directives.only_if_cached {
+        let meanwhile = (reason == Reason::Stale
+            && serves_meanwhile(demand, stored, standing, age))
+        .then_some(age);
+        if directives.only_if_cached && meanwhile.is_none() {
             return Reuse::Unsatisfiable;
         }
         let on_failure = match standing {
@@ -73,7 +77,21 @@ impl CachePolicy {
             // It may be gone: not served, unless the inner service says that it is current.
             Standing::Unknown | Standing::Gone => OnFailure::default(),
         };
-        Reuse::Revalidate { reason, on_failure }
+        Reuse::Revalidate { reason, on_failure, meanwhile }
+    }
+
+    /// Whether a fresh response is refreshed before it expires: the sooner the longer its fetch took, and at
+    /// random, so that what is asked for much is hardly ever stale, and what was fetched together does not expire
+    /// together. `spread` is what the chance is drawn from.
+    pub(crate) fn is_due_early(&self, stored: &EntryMeta, age: Duration, spread: u64) -> bool {
+        if self.early_refresh <= 0.0 {
+            return false;
+        }
+        let took = stored.received.ticks.since(stored.requested.ticks).as_secs_f64();
+        // From 0, exclusive, to 1: its logarithm is a number.
+        let drawn = ((spread >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
+        let ahead = took * self.early_refresh * -drawn.ln();
+        stored.lifetime.saturating_sub(age).as_secs_f64() <= ahead
     }
 
     fn on_failure(&self, demand: Demand, stored: &EntryMeta, age: Duration) -> OnFailure {
@@ -95,6 +113,17 @@ impl CachePolicy {
             && overdue <= self.stale_on_disconnect;
         OnFailure { error_status, disconnect: disconnect || error_status }
     }
+}
+
+/// RFC 5861 §3. What was purged softly is stale by a word that came later than its own, so its window counts
+/// from the end of its freshness all the same; of what nobody can tell, nothing is served.
+fn serves_meanwhile(demand: Demand, stored: &EntryMeta, standing: Standing, age: Duration) -> bool {
+    let window = stored.staleness.while_revalidate.as_duration();
+    !window.is_zero()
+        && overdue(stored, age) <= window
+        && matches!(standing, Standing::Good | Standing::Soft)
+        && !stored.staleness.no_cache
+        && demand.directives.min_fresh.is_none()
 }
 
 /// RFC 9111 §5.2.1.1. RFC 8246 §2.1: a reload's `max-age=0` asks nothing of an immutable response that is

@@ -31,7 +31,8 @@ pub(crate) enum Storable {
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) meta: EntryMeta,
-    pub(crate) retention: Retention,
+    /// `None` where it is of no use by the time that it is there: who waited for it may have it all the same.
+    pub(crate) retention: Option<Retention>,
     /// Fields that must not be stored, as trailers neither.
     pub(crate) left_out: Vec<HeaderName>,
     pub(crate) tags: Vec<Box<str>>,
@@ -88,7 +89,12 @@ impl CachePolicy {
         let lifetime = self.granted(request, &word, response)?;
         let tags = tags_of(self, word.hint, response)?;
         let meta = meta_of(self.class, &word, lifetime, vary, response, at, &left_out);
-        let retention = self.retention(&meta)?;
+        let retention = match self.retention(&meta) {
+            Ok(retention) => Some(retention),
+            // It was fresh when it was made.
+            Err(_) if meta.lifetime > meta.age_on_the_way() && !meta.staleness.no_cache => None,
+            Err(reason) => return Err(reason),
+        };
         Ok(Kept { meta, retention, left_out, tags })
     }
 

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use http::{Extensions, HeaderName, HeaderValue, Method};
 
+mod joining;
+
 use super::*;
+use crate::cache::flight::Failure;
 use crate::cache::hint::{PolicyHint, PolicyHints};
 use crate::cache::key::Generation;
 use crate::cache::mark::{Mark, Position};
@@ -47,6 +50,24 @@ enum Event {
     AnsweredByAnotherCore,
     /// The inner service returned an error.
     Failed,
+    /// It is the first of those who want the same.
+    Led,
+    /// What another request fetched arrived: stored when the test began, with these fields.
+    Arrived(&'static [(&'static str, &'static str)]),
+    /// ... and this request came when it was there already.
+    CameLater(&'static [(&'static str, &'static str)]),
+    /// ... but it was purged before this request came.
+    ArrivedPurged(&'static [(&'static str, &'static str)]),
+    /// ... but it was selected by other values than this request has.
+    ArrivedForOthers,
+    /// Nobody else may use what came.
+    Released,
+    /// What others waited for failed: may it be served stale?
+    Waited(Failure),
+    /// It failed twice.
+    Grounded(Failure),
+    /// What is stored cannot be refreshed in the background.
+    InTheForeground,
 }
 
 #[derive(Clone, Copy)]
@@ -55,6 +76,7 @@ struct Case {
     method: &'static str,
     request: &'static [(&'static str, &'static str)],
     is_divided: bool,
+    collapses: bool,
     /// Each event, and the command that answers it.
     steps: &'static [(Event, &'static str)],
 }
@@ -70,7 +92,7 @@ const FRESH_KEPT: &[(&str, &str)] =
 const NO_STORE: &[(&str, &str)] = &[("cache-control", "no-store")];
 
 const fn case(name: &'static str, steps: &'static [(Event, &'static str)]) -> Case {
-    Case { name, method: "GET", request: &[], is_divided: false, steps }
+    Case { name, method: "GET", request: &[], is_divided: false, collapses: false, steps }
 }
 
 const fn head(name: &'static str, steps: &'static [(Event, &'static str)]) -> Case {
@@ -243,7 +265,7 @@ const CASES: &[Case] = &[
 
 #[test]
 fn every_transition_is_as_the_table_says() {
-    for case in CASES {
+    for case in CASES.iter().chain(joining::CASES) {
         let (mut transaction, facts) = begin(case);
         assert_eq!(name(&transaction.start()), "get", "{}", case.name);
         for (at, (event, expected)) in case.steps.iter().enumerate() {
@@ -272,6 +294,9 @@ fn begin(case: &Case) -> (Transaction, RequestFacts) {
         secret: Secret::new([7; 16]),
         core: CORE,
         telling: by(""),
+        collapses: case.collapses,
+        serves_meanwhile: true,
+        spread: 0,
     };
     (Transaction::new(setting, place, demand), facts)
 }
@@ -282,6 +307,32 @@ fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) ->
         Nothing => return transaction.found(&facts.headers, None, Standing::Good, NOW),
         Lost => return transaction.lost(),
         Failed => return transaction.failed(NOW),
+        Event::Led => return transaction.led(),
+        Event::Arrived(fields) => {
+            return arrived(transaction, facts, landing(fields), true, Standing::Good);
+        }
+        Event::CameLater(fields) => {
+            return arrived(transaction, facts, landing(fields), false, Standing::Good);
+        }
+        Event::ArrivedPurged(fields) => {
+            return arrived(transaction, facts, landing(fields), true, Standing::Gone);
+        }
+        Event::ArrivedForOthers => {
+            let landing = Landing { vary: accept(), ..landing(FRESH) };
+            return arrived(transaction, facts, landing, true, Standing::Good);
+        }
+        Event::Released => return transaction.released(),
+        Event::Waited(failure) => {
+            let instead = transaction.stale_instead(*failure, NOW);
+            return instead.unwrap_or_else(|| transaction.led());
+        }
+        Event::Grounded(failure) => return transaction.grounded(*failure, NOW),
+        Event::InTheForeground => {
+            let Transaction { setting, place, .. } = transaction;
+            let (setting, place) = (setting.clone(), place.clone());
+            *transaction = Transaction::without_meanwhile(setting, place, facts.demand);
+            return transaction.start();
+        }
         Rooted => return found(transaction, facts, Stored::Root(Arc::new(Generation([1; 16])))),
         Indexed => {
             let index = Index::new(Generation([2; 16]), accept());
@@ -313,6 +364,27 @@ fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) ->
     let status = StatusCode::from_u16(status).unwrap();
     let answer = ResponseHead { status, headers: &headers, extensions: &extensions };
     transaction.answered(facts, answer, AT)
+}
+
+/// What a leader brings, with these fields.
+fn landing(fields: &[(&'static str, &str)]) -> Landing {
+    let Stored::Response(stored) = stored(fields) else { panic!("{fields:?}") };
+    let (_, facts) = begin(&case("the leader", &[]));
+    let values =
+        begin(&case("the leader", &[])).0.selector().values(&stored.meta.vary, &facts.headers);
+    let vary = stored.meta.vary.clone();
+    let what = What::Coming { meta: stored.meta.copied(), length: None, trailer: None };
+    Landing { vary, values, what }
+}
+
+fn arrived(
+    transaction: &mut Transaction,
+    facts: &RequestFacts,
+    landing: Landing,
+    has_waited: bool,
+    standing: Standing,
+) -> Command {
+    transaction.arrived(facts, &landing, has_waited, standing, NOW)
 }
 
 fn found(transaction: &mut Transaction, facts: &RequestFacts, what: Stored) -> Command {
@@ -371,6 +443,10 @@ fn name(command: &Command) -> &'static str {
         Command::Call(Inward::AsItCame) => "call as it came",
         Command::Call(Inward::Conditional(_)) => "call conditional",
         Command::Call(Inward::Unconditional) => "call unconditional",
+        Command::Join(_) => "join",
+        Command::Meanwhile(_) => "serve and refresh",
+        Command::Follow(_) => "follow",
+        Command::BackOff(_) => "back off",
         Command::Serve(_) => "serve",
         Command::Freshen(..) => "freshen",
         Command::Drop(_) => "drop",

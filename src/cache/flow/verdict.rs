@@ -45,6 +45,10 @@ impl Transaction {
             Box::new(Serving { stored, age, outcome, for_this_client })
         };
         match freshened.verdict {
+            Ok(kept) if kept.retention.is_none() => {
+                let outcome = outcome.because(Some(Reason::NothingToReuse));
+                Command::Drop(Box::new(Command::Serve(*served(kept.meta, outcome))))
+            }
             Ok(kept) => {
                 let freshens = Some(stored.meta.requested);
                 // What it was tagged with before stays: a purge of it may be on its way.
@@ -99,7 +103,7 @@ impl Transaction {
         let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
         match self.stored(request, answer, at) {
             // Explicit freshness is a must here.
-            Ok((meta, filing)) if meta.is_explicit => {
+            Ok((meta, filing)) if meta.is_explicit && filing.retention.is_some() => {
                 Relay { outcome: outcome.stored(), filing: Some((meta, filing)) }
             }
             _ => Relay { outcome, filing: None },
@@ -115,6 +119,10 @@ impl Transaction {
     ) -> Relay {
         let outcome = CacheOutcome::forwarded(Forward::Bypass);
         match self.stored(request, answer, at) {
+            Ok((_, Filing { retention: None, .. })) => {
+                let outcome = outcome.because(Some(Reason::NothingToReuse));
+                Relay { outcome, filing: None }
+            }
             Ok(filing) => Relay { outcome: outcome.stored(), filing: Some(filing) },
             Err(reason) => Relay { outcome: outcome.because(Some(reason)), filing: None },
         }
@@ -129,6 +137,15 @@ impl Transaction {
     ) -> Command {
         let outcome = CacheOutcome::forwarded(forward);
         Command::Relay(match self.stored(request, answer, at) {
+            // Of use to others only where they wait for it now.
+            Ok((meta, filing)) if filing.retention.is_none() => {
+                let reason = match self.store_failed {
+                    true => Reason::StoreFailed,
+                    false => Reason::NothingToReuse,
+                };
+                let filing = self.collapses.then_some((meta, filing));
+                Relay { outcome: outcome.because(Some(reason)), filing }
+            }
             Ok((meta, filing)) => {
                 let outcome = outcome.left(meta.lifetime, meta.initial_age).stored();
                 Relay { outcome, filing: Some((meta, filing)) }
@@ -143,16 +160,16 @@ impl Transaction {
         answer: ResponseHead<'_>,
         at: Exchange,
     ) -> Result<(Box<EntryMeta>, Filing), Reason> {
-        if self.store_failed {
-            return Err(Reason::StoreFailed);
-        }
         if self.demand.is_head {
             return Err(Reason::Head);
         }
         match self.policy_of(answer)?.storable(request, answer, at) {
             Storable::No(reason) => Err(reason),
             Storable::Yes(mut kept) => {
-                let filing = self.filing(request, &kept, answer, None);
+                let mut filing = self.filing(request, &kept, answer, None);
+                if self.store_failed {
+                    filing.retention = None;
+                }
                 kept.meta.tags = self.tags(&kept.tags, &[]);
                 Ok((Box::new(kept.meta), filing))
             }
@@ -222,7 +239,8 @@ pub(super) fn supersedes(relay: &Relay, status: StatusCode) -> bool {
         404 | 410 => true,
         _ => status.is_success() || status.is_redirection(),
     };
-    relay.filing.is_none() && is_stale && has_moved && !by_request
+    let is_kept = relay.filing.as_ref().is_some_and(|(_, filing)| filing.retention.is_some());
+    !is_kept && is_stale && has_moved && !by_request
 }
 
 /// Whether the reason lies in the request, and tells nothing of what others may be served.

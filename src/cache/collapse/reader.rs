@@ -1,0 +1,232 @@
+//! One who reads a body that others may read too.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use crate::cache::collapse::asking::{Asked, Asking};
+use crate::cache::collapse::shared::{Settled, Shared};
+use crate::cache::collapse::state::{End, Next};
+use crate::cache::collapse::wakers::{Seat, Woken};
+use crate::cache::collapse::{Head, Source, Task};
+use crate::error::BoxError;
+use crate::rules::reason::Reason;
+
+/// A reader at its place. Dropped as the last one before the end, the body goes on in the background, where
+/// that can be.
+pub(crate) struct Reader<H: Head> {
+    flight: Arc<Shared<H>>,
+    slot: usize,
+    seat: Seat,
+    /// While others are too far behind: for whom, and until when.
+    stall: Option<(u64, Option<Task>)>,
+    /// The inner body, when nobody else reads it and it is not stored.
+    own: Option<Pin<Box<dyn Source>>>,
+    /// It reads for nobody, so that the body comes to be stored.
+    is_background: bool,
+}
+
+/// Why a reader did not come to the end.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The inner body's own error.
+    Inner(BoxError),
+    /// The inner body failed, which another reader was told by its error; or it ended too early.
+    Interrupted,
+    /// This reader was too slow for the others.
+    Stalled,
+}
+
+type Read = Poll<Option<Result<Frame<Bytes>, ReadError>>>;
+
+impl<H: Head> Reader<H> {
+    pub(super) fn new(flight: Arc<Shared<H>>, slot: usize) -> Self {
+        Self { flight, slot, seat: Seat::default(), stall: None, own: None, is_background: false }
+    }
+
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Read {
+        loop {
+            if let Some(own) = &mut self.own {
+                return own
+                    .as_mut()
+                    .poll_frame(cx)
+                    .map(|frame| frame.map(|frame| frame.map_err(ReadError::Inner)));
+            }
+            let (next, woken) = {
+                let mut state = self.flight.lock();
+                let next = state.next(self.slot, &mut self.seat, cx.waker());
+                let has_freed = matches!(next, Next::Data(_)) && state.forget(&*self.flight.keeper);
+                (next, has_freed.then(|| state.wakers.take()))
+            };
+            if let Some(woken) = woken {
+                woken.wake();
+            }
+            match next {
+                Next::Data(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Next::Trailers(all) => return Poll::Ready(Some(Ok(Frame::trailers(all)))),
+                Next::End => return Poll::Ready(None),
+                Next::Error(error) => return Poll::Ready(Some(Err(error))),
+                Next::Own(source) => self.own = Some(source),
+                Next::Wait { is_blocked, replaced } => {
+                    drop(replaced);
+                    if !is_blocked {
+                        self.stall = None;
+                        return Poll::Pending;
+                    }
+                    if self.is_waited_out(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Next::Poll(source) => {
+                    let asking =
+                        Asking { flight: &self.flight, slot: self.slot, source: Some(source) };
+                    match asking.ask(&mut self.seat, cx) {
+                        Asked::Answer(data) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                        Asked::Something => {}
+                        Asked::Nothing => return Poll::Pending,
+                        Asked::Again => {
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the slowest reader, and cuts it off when it has not moved for as long as it may.
+    fn is_waited_out(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(slowest) = self.flight.lock().slowest() else { return Poll::Ready(()) };
+        let keeper = &self.flight.keeper;
+        let stall = match &mut self.stall {
+            Some(stall) if stall.0 == slowest => stall,
+            stall => stall.insert((slowest, keeper.sleep(READER_STALL_MAX))),
+        };
+        let Some(sleep) = &mut stall.1 else { return Poll::Pending };
+        if sleep.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.stall = None;
+        let woken = {
+            let mut state = self.flight.lock();
+            state.cut_off(slowest);
+            state.forget(&**keeper);
+            state.wakers.take()
+        };
+        woken.wake();
+        Poll::Ready(())
+    }
+
+    pub(crate) fn is_end_stream(&self) -> bool {
+        if let Some(own) = &self.own {
+            return own.is_end_stream();
+        }
+        let state = self.flight.lock();
+        let place = state.place_of(self.slot);
+        let is_at_end = place.is_some_and(|place| place >= state.gathered.end());
+        match &state.end {
+            Some(End::Whole(None)) => is_at_end,
+            Some(End::Whole(Some(_))) => place.is_some_and(|place| place > state.gathered.end()),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        let state = self.flight.lock();
+        let Some(place) = state.place_of(self.slot).filter(|_| self.own.is_none()) else {
+            return SizeHint::new();
+        };
+        let left = match (&state.end, state.limits.exact) {
+            // An exact size would make HTTP/1.1 servers send a length, which leaves no room for trailers.
+            (Some(End::Whole(None)), _) => Some(state.gathered.end()),
+            (None, Some(exact)) if !state.limits.awaits_trailers => Some(exact),
+            _ => None,
+        };
+        let left = left.and_then(|end| end.checked_sub(place));
+        left.map_or_else(SizeHint::new, SizeHint::with_exact)
+    }
+
+    /// Reads to the end, for nobody; but not for ever.
+    pub(crate) async fn go_on(mut self) {
+        let mut late = self.flight.keeper.sleep(GOES_ON_MAX);
+        poll_fn(|cx| {
+            if late.as_mut().is_some_and(|late| late.as_mut().poll(cx).is_ready()) {
+                return Poll::Ready(());
+            }
+            match self.poll_frame(cx) {
+                Poll::Ready(Some(Ok(_))) => {
+                    // One frame at a time: there is no hurry.
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Ready(_) => Poll::Ready(()),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    /// What becomes of the body when this reader leaves.
+    fn leaving(&mut self) -> Leaving {
+        let mut state = self.flight.lock();
+        let is_last = state.reading == 1 && state.waiting == 0;
+        let is_to_be_stored = state.sink.is_some() && state.end.is_none();
+        if is_last && is_to_be_stored && state.place_of(self.slot).is_some() {
+            // RFC 9112 §6.3: a message is whole when its Content-Length is, and HTTP/1.1 servers ask for no
+            // more then.
+            if state.is_at_length() && !state.limits.awaits_trailers {
+                return Leaving::Whole;
+            }
+            if !self.is_background && !std::thread::panicking() {
+                return Leaving::GoesOn;
+            }
+        }
+        let replaced = state.wakers.leave(&mut self.seat);
+        state.unseat(self.slot);
+        state.forget(&*self.flight.keeper);
+        // Whoever waits for this one to ask the inner body, or to read, need not wait any longer.
+        Leaving::Left { replaced, woken: state.wakers.take(), is_deserted: state.is_deserted() }
+    }
+}
+
+enum Leaving {
+    Whole,
+    GoesOn,
+    Left { replaced: Option<Waker>, woken: Woken, is_deserted: bool },
+}
+
+impl<H: Head> Drop for Reader<H> {
+    fn drop(&mut self) {
+        loop {
+            match self.leaving() {
+                Leaving::Whole => self.flight.settle(Settled::Ended(None)),
+                Leaving::GoesOn => {
+                    let (flight, slot) = (self.flight.clone(), self.slot);
+                    let mut rest = Self::new(flight, slot);
+                    rest.is_background = true;
+                    // Dropped without having begun, it leaves for this one.
+                    self.flight.keeper.keep_on(Box::pin(rest.go_on()));
+                    return;
+                }
+                Leaving::Left { replaced, woken, is_deserted } => {
+                    drop(replaced);
+                    woken.wake();
+                    if is_deserted {
+                        self.flight.settle(Settled::Broke(None, Reason::ClientLeft));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// So long the others wait for a reader that is too far behind.
+const READER_STALL_MAX: Duration = Duration::from_secs(5);
+/// So long a body goes on that nobody reads any more.
+const GOES_ON_MAX: Duration = Duration::from_secs(60);

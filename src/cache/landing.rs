@@ -1,0 +1,191 @@
+//! What becomes of a response that others may use: they read it while it comes, and then it is stored.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body::Body as HttpBody;
+
+use crate::cache::collapse::{Body, Head, Lead, Reader, Shared, Sink};
+use crate::cache::core::Core;
+use crate::cache::entry::{EntryMeta, StoredResponse};
+use crate::cache::filing::Began;
+use crate::cache::flow::{Filing, Landing, What};
+use crate::cache::key::CacheKey;
+use crate::cache::layer::Config;
+use crate::cache::mark::Position;
+use crate::cache::source::source;
+use crate::clock::Clock;
+use crate::error::BoxError;
+use crate::fields::number;
+use crate::rules::reason::Reason;
+use crate::rules::stored_fields::storable_fields;
+use crate::store::Store;
+use crate::time::Ticks;
+
+/// What a flight notes when it begins, by which others tell whether what it brings can be of use to them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    /// Where in the order of purges.
+    pub(crate) position: Position,
+    /// How many purges had not reached the ledger.
+    pub(crate) doubts: u64,
+    pub(crate) at: Ticks,
+}
+
+impl Head for Landing {
+    type Begun = Begun;
+}
+
+/// A flight that is over when this is dropped, with something in the store.
+pub(crate) struct Flown<St, C> {
+    core: Arc<Core<St, C>>,
+    key: CacheKey,
+    flight: Arc<Shared<Landing>>,
+}
+
+impl<St, C> Flown<St, C> {
+    pub(crate) fn new(
+        core: &Arc<Core<St, C>>,
+        key: CacheKey,
+        flight: Arc<Shared<Landing>>,
+    ) -> Self {
+        Self { core: core.clone(), key, flight }
+    }
+}
+
+impl<St, C> Drop for Flown<St, C> {
+    fn drop(&mut self) {
+        self.core.flights.remove(&self.key, &self.flight, true);
+    }
+}
+
+/// The body of a response that is to be stored, or that others wait for, as its leader reads it.
+pub(crate) fn landing<B, St: Store, C: Clock>(
+    core: &Arc<Core<St, C>>,
+    config: &Config,
+    lead: Option<Lead<CacheKey, Landing>>,
+    (meta, filing): (Box<EntryMeta>, Filing),
+    length: Option<u64>,
+    response: Response<B>,
+    began: Began,
+) -> Response<Reader<Landing>>
+where
+    B: HttpBody + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (parts, body) = response.into_parts();
+    let mut meta = *meta;
+    if let Some(length) = length.filter(|_| meta.status != StatusCode::NO_CONTENT) {
+        meta.lines.set_length(number::value(length));
+    }
+    core.names.share(&mut meta.lines);
+    let trailer = parts.headers.get(header::TRAILER).cloned();
+    let awaits_trailers = trailer.is_some();
+    let exact = body.size_hint().exact();
+    let head = Arc::new(Landing {
+        vary: filing.vary.clone(),
+        values: filing.values.clone(),
+        what: What::Coming { meta, length, trailer },
+    });
+    let key = lead.as_ref().map(|lead| lead.key().clone());
+    let sink = Filling { core: core.clone(), key, filing, began };
+    let body = Body {
+        source: source(body),
+        sink: Box::new(sink),
+        length,
+        bytes_max: body_bytes_max(core, config),
+        awaits_trailers,
+        exact,
+    };
+    let reader = match lead {
+        Some(lead) => lead.streams(head, body),
+        None => {
+            let flight = Shared::new(core.clone(), core.begun(), false);
+            flight.streams(head, body)
+        }
+    };
+    Response::from_parts(parts, reader)
+}
+
+impl<St: Store, C: Clock> Core<St, C> {
+    /// What a flight that begins now has to note.
+    pub(crate) fn begun(&self) -> Begun {
+        let (position, doubts) = (self.stamps.position(), self.doubts());
+        Begun { position, doubts, at: self.clock.now().ticks }
+    }
+}
+
+pub(crate) fn body_bytes_max<St: Store, C>(core: &Core<St, C>, config: &Config) -> u64 {
+    config.body_bytes_max.min(core.store.entry_bytes_max())
+}
+
+/// What becomes of a body once it is whole.
+struct Filling<St, C> {
+    core: Arc<Core<St, C>>,
+    /// Of the flight, where others may have joined it.
+    key: Option<CacheKey>,
+    filing: Filing,
+    began: Began,
+}
+
+impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
+    fn complete(
+        self: Box<Self>,
+        flight: &Arc<Shared<Landing>>,
+        head: Arc<Landing>,
+        body: Bytes,
+        trailers: Option<HeaderMap>,
+    ) {
+        let Self { core, key, filing, began } = *self;
+        let meta = match Arc::try_unwrap(head) {
+            Ok(Landing { what: What::Coming { meta, .. }, .. }) => meta,
+            Ok(Landing { what: What::Stored(stored), .. }) => stored.meta.copied(),
+            // Others are just making their answers of it.
+            Err(shared) => shared.meta().copied(),
+        };
+        let response = assembled(&core, meta, &filing, body, trailers);
+        if filing.retention.is_none() {
+            // It was for those who waited for it.
+            if let Some(key) = &key {
+                core.flights.remove(key, flight, false);
+            }
+            return core.not_stored(Some(Reason::NothingToReuse));
+        }
+        let flown = key.map(|key| {
+            let (vary, values) = (filing.vary.clone(), filing.values.clone());
+            flight.is_now(Arc::new(Landing { vary, values, what: What::Stored(response.clone()) }));
+            Flown::new(&core, key, flight.clone())
+        });
+        core.file_soon(filing, response, began, flown);
+    }
+
+    fn abandon(self: Box<Self>, flight: &Arc<Shared<Landing>>, reason: Reason) {
+        if let Some(key) = &self.key {
+            self.core.flights.remove(key, flight, false);
+        }
+        self.core.not_stored(Some(reason));
+    }
+}
+
+/// The whole of a stored response, from its head and a body that is there.
+pub(crate) fn assembled<St, C>(
+    core: &Core<St, C>,
+    mut meta: EntryMeta,
+    filing: &Filing,
+    mut body: Bytes,
+    trailers: Option<HeaderMap>,
+) -> Arc<StoredResponse> {
+    if meta.status == StatusCode::NO_CONTENT {
+        // RFC 9110 §15.3.5: it has neither content nor a length, whatever the inner service made.
+        body = Bytes::new();
+    } else {
+        // RFC 9110 §8.6: from the stored body, whatever the inner service said.
+        meta.lines.set_length(number::value(body.len() as u64));
+    }
+    // RFC 9111 §3.1 holds for trailers too.
+    let trailers = trailers.map(|trailers| storable_fields(&trailers, &filing.left_out));
+    let trailers = trailers.filter(|trailers| !trailers.is_empty()).map(Box::new);
+    core.names.share(&mut meta.lines);
+    Arc::new(StoredResponse { meta, body, trailers })
+}

@@ -1,0 +1,124 @@
+//! A request that others wait for: if its client leaves, it goes on.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+
+use crate::cache::collapse::{Keeper, Lead};
+use crate::cache::flow::Landing;
+use crate::cache::key::CacheKey;
+use crate::clock::Sleep;
+
+/// Whether a request leads a flight now: what its future and what is inside it both know.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lifeline(Arc<AtomicBool>);
+
+/// The lead of a flight, while there is one.
+pub(crate) struct Leading {
+    lead: Option<Lead<CacheKey, Landing>>,
+    lifeline: Option<Lifeline>,
+}
+
+impl Leading {
+    pub(crate) fn new(lead: Option<Lead<CacheKey, Landing>>, lifeline: Option<Lifeline>) -> Self {
+        let mut this = Self { lead: None, lifeline };
+        this.set(lead);
+        this
+    }
+
+    /// Another lead, or none. One that was not told what came is given up.
+    pub(crate) fn set(&mut self, lead: Option<Lead<CacheKey, Landing>>) {
+        if let Some(lifeline) = &self.lifeline {
+            lifeline.0.store(lead.is_some(), Ordering::Release);
+        }
+        self.lead = lead;
+    }
+
+    pub(crate) fn key(&self) -> Option<&CacheKey> {
+        self.lead.as_ref().map(Lead::key)
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Lead<CacheKey, Landing>> {
+        let lead = self.lead.take();
+        self.set(None);
+        lead
+    }
+}
+
+impl Drop for Leading {
+    /// Also in a panic: then there is nothing that could go on.
+    fn drop(&mut self) {
+        self.set(None);
+    }
+}
+
+/// The future of a request, which may have to go on when its client leaves.
+pub(crate) trait Driven: Future {
+    /// Its client left before the end.
+    fn left(self: Pin<Box<Self>>);
+}
+
+pin_project! {
+    pub(crate) struct Drive<F> {
+        #[pin]
+        driven: F,
+        lifeline: Option<(Lifeline, Arc<dyn Keeper>)>,
+        deadline: Duration,
+        late: Option<Sleep>,
+    }
+}
+
+impl<F: Future> Drive<F> {
+    /// `deadline` is how long it goes on when its client has left.
+    pub(crate) fn new(
+        driven: F,
+        lifeline: Option<(Lifeline, Arc<dyn Keeper>)>,
+        deadline: Duration,
+    ) -> Self {
+        Self { driven, lifeline, deadline, late: None }
+    }
+}
+
+impl<F: Future> Future for Drive<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().driven.poll(cx)
+    }
+}
+
+impl<F: Future + Send + 'static> Driven for Drive<F> {
+    fn left(mut self: Pin<Box<Self>>) {
+        let this = self.as_mut().project();
+        let Some((lifeline, keeper)) = this.lifeline.take() else { return };
+        if !lifeline.0.load(Ordering::Acquire) {
+            return;
+        }
+        *this.late = keeper.sleep(*this.deadline);
+        keeper.keep_on(Box::pin(GoesOn { drive: self }));
+    }
+}
+
+/// What is left of a request when its client has left.
+struct GoesOn<F> {
+    drive: Pin<Box<Drive<F>>>,
+}
+
+impl<F: Future> Future for GoesOn<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let drive = self.drive.as_mut().project();
+        if drive.late.as_mut().is_some_and(|late| late.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(());
+        }
+        // Its response is dropped, and then its body goes on in its turn.
+        let _ = ready!(drive.driven.poll(cx));
+        Poll::Ready(())
+    }
+}
