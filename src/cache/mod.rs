@@ -55,6 +55,7 @@ mod subject;
 mod telling;
 mod turns;
 mod unanswered;
+mod warming;
 mod written;
 
 pub use crate::fields::CacheControl;
@@ -74,3 +75,7 @@ pub use purge::{Purge, PurgeError, PurgeErrorKind};
 pub use service::Cache;
 pub use stats::CacheStats;
 pub use steering::SteeringField;
+pub use warming::Warming;
+pub use warming::progress::{WarmingError, WarmingErrorKind, WarmingProgress, WarmingStep};
+#[cfg(feature = "sitemap")]
+pub use warming::sitemap::{Sitemap, SitemapError, SitemapErrorKind};
