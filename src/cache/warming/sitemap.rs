@@ -36,7 +36,8 @@ impl Sitemap {
     /// What is not ASCII in them is percent-encoded, as clients send it. Elements of extensions, such as
     /// images, are passed over, and so is everything but `loc`.
     ///
-    /// Memory: the URLs, each at most 8,192 bytes before that, and nothing else.
+    /// A URL has at most 8,192 bytes before that. While it is read it takes at most three times the length of
+    /// the document, for what is percent-encoded, and some 300 bytes for each URL.
     ///
     /// # Errors
     /// Where it is not well-formed as far as it has to be looked at, and where it is no sitemap: see
