@@ -134,6 +134,24 @@
 //! # let _ = price_changed;
 //! ```
 //!
+//! **Warm at the start.** A list of URLs, or with the `sitemap` feature a sitemap, is asked for through the
+//! service itself:
+//!
+//! ```
+//! # async fn warm(app: axum::Router) {
+//! use axum::body::Body;
+//! use tower_keep::cache::Warming;
+//!
+//! let urls = ["/", "/products/7"].map(|path| format!("https://shop.example{path}").parse().unwrap());
+//! let warmed = Warming::new(urls)
+//!     .parallel(4)
+//!     .run::<Body>(app, |step| println!("{} of {}", step.progress.done, step.progress.total))
+//!     .await;
+//! println!("{} stored, {} failed", warmed.stored, warmed.failed);
+//! # }
+//! # let _ = warm;
+//! ```
+//!
 //! **Ask what happened.** Every body has a [`CacheOutcome`], every response a `Cache-Status` (RFC 9211),
 //! and with the `tracing` feature an event tells why a response was not stored.
 //!

@@ -62,6 +62,7 @@ mod subject;
 mod telling;
 mod turns;
 mod unanswered;
+mod warming;
 mod written;
 
 pub use crate::fields::CacheControl;
@@ -82,3 +83,7 @@ pub use service::Cache;
 pub use spawn::{Spawn, Work};
 pub use stats::CacheStats;
 pub use steering::SteeringField;
+pub use warming::Warming;
+pub use warming::progress::{WarmingError, WarmingErrorKind, WarmingProgress, WarmingStep};
+#[cfg(feature = "sitemap")]
+pub use warming::sitemap::{Sitemap, SitemapError, SitemapErrorKind};

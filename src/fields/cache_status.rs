@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
+use sfv::{BareItem, List, ListEntry, Parser};
 
 use super::{list, number};
 
@@ -90,6 +91,18 @@ impl Member {
     }
 }
 
+/// Whether the cache nearest to us says `hit`, and whether it says `stored`. RFC 9211 §2: that is the last
+/// member. What cannot be read says neither.
+pub(crate) fn nearest<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> (bool, bool) {
+    let last = lines.into_iter().last().and_then(|line| {
+        let list: List = Parser::new(line.as_bytes()).parse().ok()?;
+        list.into_iter().next_back()
+    });
+    let Some(ListEntry::Item(member)) = last else { return (false, false) };
+    let says = |key| member.params.get(key) == Some(&BareItem::Boolean(true));
+    (says("hit"), says("stored"))
+}
+
 /// Writes a Token where `text` is one, else a String.
 fn push_word(written: &mut String, text: &str) {
     if is_token(text.as_bytes()) && text.len() <= STRING_BYTES_MAX {
@@ -144,7 +157,7 @@ const MEMBER_BYTES_USUAL: usize = 64;
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use sfv::{BareItem, Item, List, ListEntry, Parser};
+    use sfv::Item;
 
     fn member(name: &str) -> Member {
         Member::new(&CacheName::new(name))
@@ -195,6 +208,19 @@ mod tests {
     fn integers_have_at_most_fifteen_digits() {
         assert_eq!(member("a").int("ttl", i64::MAX).finish(), "a; ttl=999999999999999");
         assert_eq!(member("a").int("ttl", i64::MIN).finish(), "a; ttl=-999999999999999");
+    }
+
+    #[test]
+    fn the_nearest_cache_is_the_last_member() {
+        let read = |lines: &[&'static str]| {
+            let lines: Vec<_> = lines.iter().map(|line| HeaderValue::from_static(line)).collect();
+            nearest(&lines)
+        };
+        assert_eq!(read(&[]), (false, false));
+        assert_eq!(read(&["origin; hit, edge; fwd=miss; stored"]), (false, true));
+        assert_eq!(read(&["edge; fwd=miss; stored", "near; hit"]), (true, false));
+        assert_eq!(read(&["edge; hit, near; hit=?0; stored=1"]), (false, false));
+        assert_eq!(read(&["edge; hit", "not a (list"]), (false, false));
     }
 
     proptest! {

@@ -42,4 +42,5 @@ mod telling;
 mod telling_apart;
 mod upgrades;
 mod validating;
+mod warming;
 mod writes;
