@@ -152,7 +152,8 @@ impl<B: Body> fmt::Debug for CacheBody<B> {
         let state = match &self.inner {
             Inner::Ready { .. } => "ready",
             Inner::Passing { .. } => "passing",
-            Inner::Reading { .. } => "passing and being stored",
+            Inner::Reading { reader } if reader.is_stored() => "passing and being stored",
+            Inner::Reading { .. } => "passing",
         };
         write!(f, "CacheBody({state})")
     }

@@ -1,5 +1,6 @@
 //! What all clones of one layer share: the store, the clock, and what is counted.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::cache::flow::{Landing, Setting};
 use crate::cache::future::Purging;
 use crate::cache::hint::PurgesTag;
 use crate::cache::key::{CacheKey, Generation};
+use crate::cache::landing::Begun;
 use crate::cache::layer::Config;
 use crate::cache::mark::{PurgeKind, Standing, Target};
 use crate::cache::place::Place;
@@ -278,6 +280,7 @@ impl<St: Store, C: Clock> Core<St, C> {
         doubts: u64,
     ) -> Joined<CacheKey, Landing> {
         let keeper: Arc<dyn Keeper> = self.clone();
+        let turned_down = Cell::new(0);
         let is_of_use = |flight: &Shared<Landing>| {
             let begun = flight.begun;
             if begun.doubts != doubts {
@@ -291,13 +294,26 @@ impl<St: Store, C: Clock> Core<St, C> {
                 None => {
                     let subject = Untagged { secret: &self.secret, place };
                     let checked = Checked::default();
-                    self.stamps.standing(begun.position, &checked.0, &subject) == Standing::Good
+                    if self.stamps.standing(begun.position, &checked.0, &subject) != Standing::Good
+                    {
+                        return false;
+                    }
+                    // Whether it has one of the tags that were purged since is not known before its head is there.
+                    // But where tags are purged all the time, some wait all the same, and look then.
+                    let is_doubtful = begun.turned_down < TURNED_DOWN_MAX
+                        && self.stamps.any_tag_since(begun.position);
+                    turned_down.set(begun.turned_down + u8::from(is_doubtful));
+                    !is_doubtful
                 }
             }
         };
-        self.flights.join(key, &keeper, || self.begun(), is_of_use)
+        let begun = || Begun { turned_down: turned_down.get(), ..self.begun() };
+        self.flights.join(key, &keeper, begun, is_of_use)
     }
 }
+
+/// So many flights of one key may be in the air because tags were purged that may be theirs.
+const TURNED_DOWN_MAX: u8 = 8;
 
 /// What flights need of a core.
 impl<St: Store, C: Clock> Keeper for Core<St, C> {

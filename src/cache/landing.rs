@@ -31,6 +31,8 @@ pub(crate) struct Begun {
     /// How many purges had not reached the ledger.
     pub(crate) doubts: u64,
     pub(crate) at: Ticks,
+    /// How many flights of this key are in the air before it, which others did not join.
+    pub(crate) turned_down: u8,
 }
 
 impl Head for Landing {
@@ -112,7 +114,7 @@ impl<St: Store, C: Clock> Core<St, C> {
     /// What a flight that begins now has to note.
     pub(crate) fn begun(&self) -> Begun {
         let (position, doubts) = (self.stamps.position(), self.doubts());
-        Begun { position, doubts, at: self.clock.now().ticks }
+        Begun { position, doubts, at: self.clock.now().ticks, turned_down: 0 }
     }
 }
 

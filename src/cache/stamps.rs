@@ -42,6 +42,8 @@ struct Inner {
     resources: Table,
     /// Tags, prefixes and everything.
     tags: Table,
+    /// The latest purge of any tag.
+    any_tag: Mark,
 }
 
 #[derive(Default)]
@@ -84,6 +86,7 @@ impl Stamps {
             changed: Changed::default(),
             resources,
             tags: Table::new(table_bytes_max, None),
+            any_tag: Mark::default(),
         };
         Self { epoch: Published(AtomicU64::new(epoch)), inner: RwLock::new(inner) }
     }
@@ -126,6 +129,12 @@ impl Stamps {
             checked.store(inner.epoch, Ordering::Relaxed);
         }
         standing
+    }
+
+    /// Whether any tag was purged since.
+    pub(crate) fn any_tag_since(&self, began: Position) -> bool {
+        let inner = self.read();
+        began.ledger != inner.ledger || inner.any_tag > began.mark
     }
 
     /// Purges in the order of this process. When it returns, no check anywhere finds good what it was of.
@@ -241,6 +250,9 @@ impl Inner {
 
     /// Stamps the target, in a new epoch unless that was known already. Answers its last purge before.
     fn note(&mut self, purged: Purged, now: Ticks) -> Option<Mark> {
+        if purged.target.class() == Class::Tag {
+            self.any_tag = self.any_tag.max(purged.at);
+        }
         let (table, changed) = match purged.target.class() {
             Class::Resource => (&mut self.resources, &mut self.changed.resources),
             Class::Tag => (&mut self.tags, &mut self.changed.tags),
@@ -261,6 +273,7 @@ impl Inner {
     fn begin_anew(&mut self, ledger: u64, from: Mark) {
         let none = Mark::default();
         (self.ledger, self.mark, self.heard) = (ledger, none, none);
+        self.any_tag = none;
         self.resources.clear();
         self.tags.clear();
         self.forget_before(from);

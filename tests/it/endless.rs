@@ -14,7 +14,7 @@ use tower_keep::cache::{CacheHint, CachePolicy, Reason};
 
 use crate::scripted::Step::{self, Data};
 use crate::scripted::{fresh, paused, scripted};
-use crate::support::{Got, Harness, request};
+use crate::support::{Got, Harness, TestLayer, request};
 
 /// What says of itself that it has no end.
 const STREAMS: [&str; 8] = [
@@ -121,7 +121,7 @@ async fn c41_nothing_of_a_stream_is_stored_whatever_its_fields_say() {
 /// Who comes later has a stream of its own, at once, and not the end of somebody else's to wait for.
 #[tokio::test]
 async fn c41_nobody_waits_for_an_endless_body_of_somebody_else() {
-    for kind in STREAMS.into_iter().chain(OTHERS) {
+    for kind in STREAMS {
         let endless = Endless::of(kind, CachePolicy::shared(), 1 << 20);
         let mut bodies = Vec::new();
         for at in 0..4 {
@@ -138,7 +138,28 @@ async fn c41_nobody_waits_for_an_endless_body_of_somebody_else() {
     }
 }
 
-/// A long poll, which is not even answered until something happens.
+/// Nor is the end waited for of what does not say that it has none: all read what there is.
+#[tokio::test]
+async fn c41_each_frame_of_an_endless_body_passes_to_all_who_read_it() {
+    for kind in OTHERS {
+        let endless = Endless::of(kind, CachePolicy::shared(), 1 << 20);
+        let mut bodies = Vec::new();
+        for _ in 0..4 {
+            let response = endless.cache.start(request("GET", "/", &[])).now_or_never();
+            bodies.push(response.expect("the head is there").into_body());
+        }
+        for event in ["first", "second"] {
+            bodies.iter_mut().for_each(|body| assert_eq!(now(body), None, "{kind}"));
+            endless.make(0, Data(event));
+            for body in &mut bodies {
+                assert_eq!(now(body).as_deref(), Some(event.as_bytes()), "{kind}");
+            }
+        }
+        assert_eq!(endless.cache.inner.calls(), 1, "{kind}");
+    }
+}
+
+/// A long poll, which is not even answered until something happens, and then with what nobody stores.
 #[tokio::test]
 async fn c41_nobody_waits_for_a_long_poll_of_somebody_else() {
     let happened = Arc::new(Notify::new());
@@ -149,8 +170,10 @@ async fn c41_nobody_waits_for_a_long_poll_of_somebody_else() {
             if waits {
                 wait.notified().await;
             }
-            let body = scripted(&[Data(if waits { "at last" } else { "at once" })]);
-            Ok::<_, Infallible>(fresh(&[], body))
+            let mut answer =
+                fresh(&[], scripted(&[Data(if waits { "at last" } else { "at once" })]));
+            answer.headers_mut().insert("cache-control", "no-store".parse().unwrap());
+            Ok::<_, Infallible>(answer)
         }
     });
     let cache = Harness::new(|_, _| Response::default());
@@ -158,6 +181,8 @@ async fn c41_nobody_waits_for_a_long_poll_of_somebody_else() {
         let service = cache.layer.layer(inner.clone());
         Got::read(service.oneshot(request("GET", path, fields)).await.unwrap()).await.body
     };
+    // By the first answer it is known that nobody else has any use for the others.
+    assert_eq!(send(&[], "/").await, "at once");
     let mut poll = Box::pin(send(&[("wait", "1")], "/"));
     assert!((&mut poll).now_or_never().is_none());
     assert_eq!(send(&[], "/other").await, "at once");
@@ -190,8 +215,8 @@ async fn c41_no_more_than_the_limit_is_gathered_of_an_endless_body() {
 
 /// Nothing reads on for the store's sake.
 #[tokio::test]
-async fn c41_an_endless_body_ends_when_its_client_leaves() {
-    for kind in STREAMS.into_iter().chain(OTHERS) {
+async fn c41_an_endless_stream_ends_when_its_client_leaves() {
+    for kind in STREAMS {
         let endless = Endless::of(kind, CachePolicy::shared(), 1 << 20);
         let mut body = endless.cache.start(request("GET", "/", &[])).await.into_body();
         endless.make(0, Data("data: 1\n\n"));
@@ -203,11 +228,46 @@ async fn c41_an_endless_body_ends_when_its_client_leaves() {
     }
 }
 
+/// What may be stored goes on for a while; but not for ever, and not beyond what is kept.
+#[tokio::test]
+async fn c41_an_endless_body_ends_a_minute_after_its_last_client_left() {
+    for kind in OTHERS {
+        let endless = Endless::of(kind, CachePolicy::shared(), 1 << 20);
+        let mut body = endless.cache.start(request("GET", "/", &[])).await.into_body();
+        endless.make(0, Data("data: 1\n\n"));
+        assert!(now(&mut body).is_some());
+        drop(body);
+        tokio::task::yield_now().await;
+        assert_eq!(endless.cache.layer.handle().stats().background, 1, "{kind}");
+        endless.cache.advance(59);
+        tokio::task::yield_now().await;
+        assert!(!endless.is_left(0), "{kind}");
+        endless.cache.advance(1);
+        tokio::task::yield_now().await;
+        assert!(endless.is_left(0), "{kind}");
+        let stats = endless.cache.layer.handle().stats();
+        assert_eq!((stats.background, stats.flights, stats.stored), (0, 0, 0), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn c41_an_endless_body_that_nobody_reads_ends_when_it_outgrows_the_limit() {
+    let endless = Endless::of("text/plain", CachePolicy::shared(), 20);
+    drop(endless.cache.start(request("GET", "/", &[])).await);
+    for _ in 0..3 {
+        endless.make(0, Data("0123456789"));
+    }
+    endless.cache.layer.handle().drain(Duration::MAX).await.unwrap();
+    assert!(endless.is_left(0));
+    assert_eq!(endless.cache.layer.handle().stats().flights, 0);
+}
+
 /// What memory that takes is shown in `tests/memory.rs`.
 #[tokio::test]
 async fn c42_a_body_that_outgrows_the_limit_passes_whole_and_leaves_nothing() {
     const FRAME: &str = "0123456789abcdef";
-    let endless = Endless::of("text/plain", CachePolicy::shared(), 100);
+    let mut endless = Endless::of("text/plain", CachePolicy::shared(), 100);
+    endless.cache.change(TestLayer::without_collapsing);
     let mut bodies = Vec::new();
     for _ in 0..8 {
         bodies.push(endless.cache.start(request("GET", "/", &[])).await.into_body());

@@ -33,7 +33,7 @@ async fn of_two_fetches_the_one_that_began_later_stays() {
     for vary in [&[][..], &[("vary", "x-tenant")]] {
         for (what, change) in changes {
             let cache = Harness::with(
-                |layer| change(layer, tenant()),
+                |layer| change(layer, tenant()).without_collapsing(),
                 move |_, call| response(&[&[FRESH], vary].concat(), format!("call {call}")),
             );
             let asked = [("x-tenant", "a")];
@@ -72,6 +72,7 @@ fn gated(
 async fn a_304_for_what_was_replaced_meanwhile_changes_nothing() {
     let (clock, gate) = (ManualClock::new(), Arc::new(Notify::new()));
     let layer = CacheLayer::with_clock(MemoryStore::with_bytes_max(1 << 20), clock.clone());
+    let layer = layer.without_collapsing();
     let service = layer.layer(gated(gate.clone(), |call| match call {
         0 => response(&[FRESH, ETAG], "old"),
         1 => answered(304, &[FRESH, ETAG], ""),

@@ -102,6 +102,12 @@ impl Harness {
         Self { clock, store, inner, layer, service }
     }
 
+    /// The same over a clone of the layer that is changed.
+    pub fn change(&mut self, change: impl FnOnce(TestLayer) -> TestLayer) {
+        self.layer = change(self.layer.clone());
+        self.service = self.layer.layer(self.inner.clone());
+    }
+
     /// Sends a request and reads the whole response.
     pub async fn send(&self, request: Request<Body>) -> Got {
         Got::read(self.start(request).await).await

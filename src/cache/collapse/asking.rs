@@ -52,7 +52,7 @@ impl<H: Head> Asking<'_, H> {
                 let asked = self.rest(seat, cx.waker());
                 return answer.map_or(asked, Asked::Answer);
             };
-            match self.take_in(made, is_over) {
+            match self.take_in(made, is_over, answer.is_none()) {
                 Taken::Ended(settled) => {
                     drop(self.source.take());
                     self.flight.settle(settled);
@@ -68,8 +68,13 @@ impl<H: Head> Asking<'_, H> {
         }
     }
 
-    /// Keeps what the inner body made.
-    fn take_in(&mut self, made: Option<Result<Frame<Bytes>, BoxError>>, is_over: bool) -> Taken {
+    /// Keeps what the inner body made; for this reader it is the answer, if it `wants` one.
+    fn take_in(
+        &mut self,
+        made: Option<Result<Frame<Bytes>, BoxError>>,
+        is_over: bool,
+        wants: bool,
+    ) -> Taken {
         let frame = match made {
             None => return Taken::Ended(Settled::Ended(None)),
             Some(Err(error)) => {
@@ -84,7 +89,7 @@ impl<H: Head> Asking<'_, H> {
         };
         let (sink, woken, taken) = {
             let mut state = self.flight.lock();
-            let answers = state.place_of(self.slot) == Some(state.gathered.end());
+            let answers = wants && state.place_of(self.slot) == Some(state.gathered.end());
             let (sink, reason) = state.take_in(&data, &*self.flight.keeper);
             let answer = answers.then(|| {
                 let end = state.gathered.end();

@@ -122,6 +122,11 @@ impl<H: Head> Reader<H> {
         Poll::Ready(())
     }
 
+    /// Whether it may come to be stored.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.flight.lock().sink.is_some()
+    }
+
     pub(crate) fn is_end_stream(&self) -> bool {
         if let Some(own) = &self.own {
             return own.is_end_stream();
@@ -159,6 +164,8 @@ impl<H: Head> Reader<H> {
                 return Poll::Ready(());
             }
             match self.poll_frame(cx) {
+                // For nobody, and not for the store: it is too long.
+                Poll::Ready(Some(Ok(_))) if !self.is_stored() => Poll::Ready(()),
                 Poll::Ready(Some(Ok(_))) => {
                     // One frame at a time: there is no hurry.
                     cx.waker().wake_by_ref();
