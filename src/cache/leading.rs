@@ -1,22 +1,38 @@
-//! A request that others wait for: if its client leaves, it goes on.
+//! A request that others wait for: if its client leaves, it goes on for them.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use crate::cache::collapse::{Keeper, Lead};
+use crate::cache::collapse::{Keeper, Lead, Shared};
 use crate::cache::flow::Landing;
 use crate::cache::key::CacheKey;
 use crate::clock::Sleep;
 
-/// Whether a request leads a flight now: what its future and what is inside it both know.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lifeline(Arc<AtomicBool>);
+/// The flight that a request leads now: what its future and what is inside it both know.
+#[derive(Clone, Default)]
+pub(crate) struct Lifeline(Arc<Mutex<Option<Arc<Shared<Landing>>>>>);
+
+impl Lifeline {
+    fn set(&self, flight: Option<Arc<Shared<Landing>>>) {
+        let before = std::mem::replace(&mut *self.lock(), flight);
+        drop(before);
+    }
+
+    /// Whether others wait for what it fetches.
+    fn is_waited_for(&self) -> bool {
+        let flight = self.lock().clone();
+        flight.is_some_and(|flight| flight.is_waited_for())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Shared<Landing>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The lead of a flight, while there is one.
 pub(crate) struct Leading {
@@ -34,7 +50,7 @@ impl Leading {
     /// Another lead, or none. One that was not told what came is given up.
     pub(crate) fn set(&mut self, lead: Option<Lead<CacheKey, Landing>>) {
         if let Some(lifeline) = &self.lifeline {
-            lifeline.0.store(lead.is_some(), Ordering::Release);
+            lifeline.set(lead.as_ref().map(|lead| lead.flight().clone()));
         }
         self.lead = lead;
     }
@@ -96,7 +112,8 @@ impl<F: Future + Send + 'static> Driven for Drive<F> {
     fn left(mut self: Pin<Box<Self>>) {
         let this = self.as_mut().project();
         let Some((lifeline, keeper)) = this.lifeline.take() else { return };
-        if !lifeline.0.load(Ordering::Acquire) {
+        if !lifeline.is_waited_for() {
+            // Nobody wants it, and nobody knows whether it could be stored.
             return;
         }
         *this.late = keeper.sleep(*this.deadline);

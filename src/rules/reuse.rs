@@ -124,6 +124,8 @@ fn serves_meanwhile(demand: Demand, stored: &EntryMeta, standing: Standing, age:
         && matches!(standing, Standing::Good | Standing::Soft)
         && !stored.staleness.no_cache
         && demand.directives.min_fresh.is_none()
+        // RFC 9111 §5.2.1.2: no more stale than the request accepts.
+        && demand.directives.max_stale.is_none_or(|max| overdue(stored, age) <= max.as_duration())
 }
 
 /// RFC 9111 §5.2.1.1. RFC 8246 §2.1: a reload's `max-age=0` asks nothing of an immutable response that is

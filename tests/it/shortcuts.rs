@@ -134,6 +134,7 @@ async fn an_older_fetch_never_takes_the_place_of_a_newer_one_in_a_store_that_wai
             let store = MemoryStore::with_bytes_max(1 << 20);
             let (clock, puts) = (ManualClock::new(), Arc::default());
             let layer = CacheLayer::with_clock(Waiting { store, puts, millis }, clock.clone());
+            let layer = layer.without_collapsing();
             let service = layer.layer(Inner::new(|_, call| {
                 response(&[("cache-control", "max-age=60")], format!("call {call}"))
             }));

@@ -97,7 +97,7 @@ impl<H: Head> Shared<H> {
         woken.wake();
     }
 
-    pub(super) fn is_waited_for(&self) -> bool {
+    pub(crate) fn is_waited_for(&self) -> bool {
         self.lock().waiting > 0
     }
 

@@ -32,8 +32,10 @@ async fn only_if_cached_is_served_what_is_fit() {
         (10, "Only-If-Cached, max-age=10", true),
         (70, "only-if-cached, max-stale", true),
         (70, "only-if-cached, max-stale=9", false),
-        (70, "only-if-cached", false),
-        (70, "only-if-cached, stale-if-error=60", false),
+        // RFC 5861 §3: what may be served while it is validated is fit.
+        (70, "only-if-cached", true),
+        (121, "only-if-cached", false),
+        (121, "only-if-cached, stale-if-error=60", false),
         (10, "only-if-cached, max-age=9", false),
         (10, "only-if-cached, min-fresh=51", false),
         (10, "only-if-cached, no-cache", false),

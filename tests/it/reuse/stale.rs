@@ -117,20 +117,3 @@ async fn a_response_without_a_validator_is_kept_for_its_stale_window() {
     cache.advance(1);
     assert_eq!(cache.get("/", &[]).await.body, "inner");
 }
-
-/// In the foreground: the client waits for the newer one, and gets the stale one only after a failure.
-#[tokio::test]
-async fn within_stale_while_revalidate_the_inner_service_is_asked_first() {
-    let cache = Harness::new(|_, call| match call {
-        0 => response(&[("cache-control", "max-age=60, stale-while-revalidate=60"), ETAG], "old"),
-        1 => answered(502, &[], "down"),
-        _ => response(&[("cache-control", "max-age=60")], "new"),
-    });
-    cache.get("/", &[]).await;
-    cache.advance(70);
-    let stale = cache.get("/", &[]).await;
-    assert_eq!((stale.body.as_str(), cache.inner.calls()), ("old", 2));
-    let new = cache.get("/", &[]).await;
-    assert_eq!((new.body.as_str(), new.is_hit()), ("new", false));
-    assert_eq!(cache.get("/", &[]).await.body, "new");
-}

@@ -146,7 +146,7 @@ async fn c21_no_content_is_stored_only_with_explicit_freshness() {
 async fn c21_an_empty_answer_does_not_take_the_place_of_a_page() {
     for empty in [204, 304] {
         let cache = Harness::with(
-            |layer| layer.policy(RFC),
+            |layer| layer.policy(RFC).without_collapsing(),
             move |_, call| match call {
                 1 => answered(empty, &[ETAG], ""),
                 _ => response(&[("cache-control", "max-age=60"), ETAG], "page"),
