@@ -140,6 +140,14 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
         trailers: Option<HeaderMap>,
     ) {
         let Self { core, key, filing, began } = *self;
+        if filing.retention.is_none() {
+            // It was for those who waited for it, some of whom may not have seen it yet.
+            flight.is_now(head);
+            if let Some(key) = &key {
+                core.flights.remove(key, flight, false);
+            }
+            return core.not_stored(Some(Reason::NothingToReuse));
+        }
         let meta = match Arc::try_unwrap(head) {
             Ok(Landing { what: What::Coming { meta, .. }, .. }) => meta,
             Ok(Landing { what: What::Stored(stored), .. }) => stored.meta.copied(),
@@ -147,13 +155,6 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
             Err(shared) => shared.meta().copied(),
         };
         let response = assembled(&core, meta, &filing, body, trailers);
-        if filing.retention.is_none() {
-            // It was for those who waited for it.
-            if let Some(key) = &key {
-                core.flights.remove(key, flight, false);
-            }
-            return core.not_stored(Some(Reason::NothingToReuse));
-        }
         let flown = key.map(|key| {
             let (vary, values) = (filing.vary.clone(), filing.values.clone());
             flight.is_now(Arc::new(Landing { vary, values, what: What::Stored(response.clone()) }));

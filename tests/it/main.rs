@@ -12,6 +12,7 @@
 mod bodies;
 mod bounds;
 mod codecs;
+mod collapsing;
 mod conditions;
 mod cookies;
 mod crowding;
@@ -23,6 +24,7 @@ mod freshening;
 mod gateway;
 mod identity;
 mod keys;
+mod meanwhile;
 mod nested_clones;
 mod nesting;
 mod not_stored;

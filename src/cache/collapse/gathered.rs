@@ -52,7 +52,10 @@ impl Gathered {
     /// What is there from this place on, as much as lies in one piece. `None` where nothing is, yet or any
     /// more.
     pub(crate) fn read(&mut self, from: u64) -> Option<Bytes> {
-        if from >= self.growing_from && !self.growing.is_empty() {
+        if from >= self.end() {
+            return None;
+        }
+        if from >= self.growing_from {
             self.share();
         }
         let after = self.shared.partition_point(|(begins, _)| *begins <= from);
