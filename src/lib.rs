@@ -28,6 +28,10 @@
 //! Preconditions and ranges of clients are answered from the store. A miss streams: its first byte is
 //! not held back, and a body is stored only when all of it came.
 //!
+//! Requests that want the same at the same time are one call of your service: the others read its response
+//! while it comes. A stale response whose `stale-while-revalidate` allows it leaves at once, and is refreshed
+//! behind the request. A service that fails, and fails again, is spared for a second or more.
+//!
 //! Nothing is stored that nobody said may be stored. The README has the table.
 //!
 //! # How to choose
@@ -152,6 +156,34 @@
 //! # let _ = warm;
 //! ```
 //!
+//! **Never let a client wait for what is a little old.** For half a minute past its freshness a response is
+//! served while it is refreshed, and with the policy's `early_refresh` mostly before it is stale:
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_keep::cache::{CacheControl, CacheLayer, CachePolicy};
+//! use tower_keep::store::MemoryStore;
+//!
+//! let quote = CacheControl::public()
+//!     .max_age(Duration::from_secs(1))
+//!     .stale_while_revalidate(Duration::from_secs(30));
+//! let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20))
+//!     .policy(CachePolicy::shared().early_refresh(1.0));
+//! # let _ = (quote, cache);
+//! ```
+//!
+//! **Stop gracefully.** When the server has ended, what still runs in the background is waited for:
+//!
+//! ```
+//! # use tower_keep::cache::CacheHandle;
+//! async fn stop(cache: CacheHandle) {
+//!     if let Err(late) = cache.drain(std::time::Duration::from_secs(5)).await {
+//!         eprintln!("{late}");
+//!     }
+//! }
+//! # let _ = stop;
+//! ```
+//!
 //! **Ask what happened.** Every body has a [`CacheOutcome`], every response a `Cache-Status` (RFC 9211),
 //! and with the `tracing` feature an event tells why a response was not stored.
 //!
@@ -163,6 +195,12 @@
 //! - A cache tells on its users: who sees that an answer was a hit learns that
 //!   somebody asked before. `Age` shows it, and so does `Cache-Status` unless
 //!   [`CacheLayer::without_cache_status`]; a partition per user hides it.
+//! - A request that waits for another's response waits until its head is there. Where your service holds
+//!   requests back on purpose (long polls), use [`CacheLayer::without_collapsing`] for that route; where its
+//!   answers are `no-store` they are not waited for once that is known.
+//! - A refresh in the background has the fields of the key and no credentials, but the request's extensions,
+//!   since handlers need them (state, matched path). What an extension says of the client must not change
+//!   what is stored for everybody.
 //! - An interim response (1xx) does not pass a tower service, so none reaches the cache or the client.
 //! - Inside [`axum::Router::nest`](https://docs.rs/axum/latest/axum/struct.Router.html#method.nest) the
 //!   target has lost its prefix: use `tower_keep::axum::target` or [`CacheLayer::scope`].
@@ -173,6 +211,7 @@
 //! [`CacheLayer::private_by`]: cache::CacheLayer::private_by
 //! [`CacheLayer::scope`]: cache::CacheLayer::scope
 //! [`CacheLayer::without_cache_status`]: cache::CacheLayer::without_cache_status
+//! [`CacheLayer::without_collapsing`]: cache::CacheLayer::without_collapsing
 //! [`CacheOutcome`]: cache::CacheOutcome
 //! [`CachePolicy::rfc9111`]: cache::CachePolicy::rfc9111
 //! [`CachePolicy::shared`]: cache::CachePolicy::shared

@@ -43,6 +43,8 @@ pub(crate) enum Case {
     NotModified,
     HitVariant,
     MissStored,
+    /// The same where each request goes by itself: what a flight costs that nobody joins.
+    MissAlone,
     Post,
     GetNoStore,
     /// The first once more: how far it is from 1 is how far the others may be off.
@@ -50,7 +52,7 @@ pub(crate) enum Case {
 }
 
 impl Case {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Bare,
         Self::BareLean,
         Self::HandWritten,
@@ -60,6 +62,7 @@ impl Case {
         Self::NotModified,
         Self::HitVariant,
         Self::MissStored,
+        Self::MissAlone,
         Self::Post,
         Self::GetNoStore,
         Self::BareAgain,
@@ -76,6 +79,7 @@ impl Case {
             Self::NotModified => "not-modified",
             Self::HitVariant => "hit-variant",
             Self::MissStored => "miss-stored",
+            Self::MissAlone => "miss-alone",
             Self::Post => "post",
             Self::GetNoStore => "get-no-store",
             Self::BareAgain => "bare-again",
@@ -97,7 +101,7 @@ impl Case {
                 is_hit && status == StatusCode::OK
             }
             Self::NotModified => is_hit && status == StatusCode::NOT_MODIFIED,
-            Self::MissStored => is_miss && told.contains("; stored"),
+            Self::MissStored | Self::MissAlone => is_miss && told.contains("; stored"),
             Self::Post => told.contains("; fwd=method"),
             Self::GetNoStore => is_miss && !told.contains("; stored"),
         }
@@ -120,7 +124,7 @@ impl Bench {
         let mut bench = Self { case, service, runtime, made: 0 };
         let warm_up = match case {
             // A full store: from here on each response that is stored puts out another.
-            Case::MissStored => usize::try_from(STORE_BYTES)? / body_bytes,
+            Case::MissStored | Case::MissAlone => usize::try_from(STORE_BYTES)? / body_bytes,
             _ => BATCH,
         };
         let request = bench.request(Method::GET, None)?;
@@ -153,7 +157,7 @@ impl Bench {
         self.made += 1;
         match self.case {
             Case::Post => self.request(Method::POST, None),
-            Case::MissStored => self.request(Method::GET, Some(self.made)),
+            Case::MissStored | Case::MissAlone => self.request(Method::GET, Some(self.made)),
             _ => self.request(Method::GET, None),
         }
     }
@@ -226,6 +230,7 @@ impl Subject {
             }
             Case::Bare | Case::BareLean | Case::BareAgain => Self::Router(router),
             Case::HitInside => Self::Router(router.layer(layer)),
+            Case::MissAlone => Self::Cached(layer.without_collapsing().layer(router)),
             Case::HitWithoutCacheStatus => Self::Cached(layer.without_cache_status().layer(router)),
             _ => Self::Cached(layer.layer(router)),
         })

@@ -20,7 +20,7 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
-    /// `length` is how many bytes will come in all, 0 if that is not known.
+    /// `length` is how many bytes will come in all, as far as anybody knows; 0 if nobody does.
     pub(crate) fn new(length: u64) -> Self {
         Self { length, ..Self::default() }
     }
@@ -109,7 +109,12 @@ impl Gathered {
         if self.growing.is_empty() {
             return;
         }
-        let piece = self.growing.split().freeze();
+        // To split it takes memory for the sharing.
+        let piece = match self.growing.len() == self.growing.capacity() {
+            true => std::mem::take(&mut self.growing),
+            false => self.growing.split(),
+        }
+        .freeze();
         let begins = self.growing_from;
         self.growing_from += piece.len() as u64;
         self.shared.push_back((begins, piece));

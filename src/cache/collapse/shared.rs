@@ -57,7 +57,7 @@ impl<H: Head> Shared<H> {
             let mut state = self.lock();
             slot = state.seat_reader();
             state.head = Some(head);
-            state.gathered = Gathered::new(body.length.unwrap_or(0));
+            state.gathered = Gathered::new(body.length.or(body.exact).unwrap_or(0));
             state.limits = Limits {
                 length: body.length,
                 bytes_max: body.bytes_max,

@@ -51,7 +51,6 @@ impl Wakers {
     }
 
     /// All who wait, to be woken when no lock is held any more.
-    #[must_use]
     pub(crate) fn take(&mut self) -> Woken {
         if !self.waiting.is_empty() {
             self.round = self.round.wrapping_add(1);

@@ -30,6 +30,7 @@ pub(crate) struct Landing {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each flight, in an Arc of its own")]
 pub(crate) enum What {
     /// A head, whose body is coming.
     Coming {

@@ -309,17 +309,17 @@ fn happen(transaction: &mut Transaction, facts: &RequestFacts, event: &Event) ->
         Failed => return transaction.failed(NOW),
         Event::Led => return transaction.led(),
         Event::Arrived(fields) => {
-            return arrived(transaction, facts, landing(fields), true, Standing::Good);
+            return arrived(transaction, facts, &landing(fields), true, Standing::Good);
         }
         Event::CameLater(fields) => {
-            return arrived(transaction, facts, landing(fields), false, Standing::Good);
+            return arrived(transaction, facts, &landing(fields), false, Standing::Good);
         }
         Event::ArrivedPurged(fields) => {
-            return arrived(transaction, facts, landing(fields), true, Standing::Gone);
+            return arrived(transaction, facts, &landing(fields), true, Standing::Gone);
         }
         Event::ArrivedForOthers => {
             let landing = Landing { vary: accept(), ..landing(FRESH) };
-            return arrived(transaction, facts, landing, true, Standing::Good);
+            return arrived(transaction, facts, &landing, true, Standing::Good);
         }
         Event::Released => return transaction.released(),
         Event::Waited(failure) => {
@@ -380,11 +380,11 @@ fn landing(fields: &[(&'static str, &str)]) -> Landing {
 fn arrived(
     transaction: &mut Transaction,
     facts: &RequestFacts,
-    landing: Landing,
+    landing: &Landing,
     has_waited: bool,
     standing: Standing,
 ) -> Command {
-    transaction.arrived(facts, &landing, has_waited, standing, NOW)
+    transaction.arrived(facts, landing, has_waited, standing, NOW)
 }
 
 fn found(transaction: &mut Transaction, facts: &RequestFacts, what: Stored) -> Command {

@@ -137,7 +137,8 @@ async fn c39_a_5xx_that_may_be_stored_is_read_by_all() {
 
 #[tokio::test]
 async fn c39_a_stale_response_stands_in_for_all_who_wait_and_come_later() {
-    let down: [(&str, fn() -> Result<http::Response<axum::body::Body>, Down>); 2] =
+    type Fails = fn() -> Result<http::Response<axum::body::Body>, Down>;
+    let down: [(&str, Fails); 2] =
         [("an error", || Err(Down)), ("a status", || Ok(answered(503, &[], "down")))];
     for (what, down) in down {
         let crowd = Crowd::new(move |_, call| match call {
