@@ -142,7 +142,7 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
         let Self { core, key, filing, began } = *self;
         if filing.retention.is_none() {
             // It was for those who waited for it, some of whom may not have seen it yet.
-            flight.is_now(head);
+            flight.is_now(head, Some(body));
             if let Some(key) = &key {
                 core.flights.remove(key, flight, false);
             }
@@ -157,7 +157,8 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
         let response = assembled(&core, meta, &filing, body, trailers);
         let flown = key.map(|key| {
             let (vary, values) = (filing.vary.clone(), filing.values.clone());
-            flight.is_now(Arc::new(Landing { vary, values, what: What::Stored(response.clone()) }));
+            let what = What::Stored(response.clone());
+            flight.is_now(Arc::new(Landing { vary, values, what }), None);
             Flown::new(&core, key, flight.clone())
         });
         core.file_soon(filing, response, began, flown);

@@ -81,28 +81,34 @@ impl Gathered {
         self.kept_from = self.shared.front().map_or(self.growing_from, |(begins, _)| *begins);
     }
 
-    /// All of it in one piece, which stands for the pieces from now on.
-    pub(crate) fn whole(&mut self) -> Bytes {
+    /// All of it in one piece, taken out: to share it takes memory, which most that is stored does without.
+    pub(crate) fn take(&mut self) -> Bytes {
         if self.shared.is_empty() && self.growing.len() == self.growing.capacity() {
             self.share();
         }
-        let whole = match self.shared.iter().next() {
+        let end = self.end();
+        let whole = match self.shared.pop_front() {
             None if self.growing.is_empty() => Bytes::new(),
-            Some((_, only)) if self.shared.len() == 1 && self.growing.is_empty() => only.clone(),
-            _ => {
+            Some((_, only)) if self.shared.is_empty() && self.growing.is_empty() => only,
+            first => {
                 let mut whole = Vec::with_capacity(usize::try_from(self.bytes()).unwrap_or(0));
-                for (_, piece) in &self.shared {
+                for (_, piece) in first.iter().chain(&self.shared) {
                     whole.extend_from_slice(piece);
                 }
                 whole.extend_from_slice(&self.growing);
                 Bytes::from(whole)
             }
         };
-        self.growing_from = self.end();
-        self.growing = BytesMut::new();
         self.shared.clear();
-        self.shared.push_back((self.kept_from, whole.clone()));
+        self.growing = BytesMut::new();
+        (self.growing_from, self.kept_from) = (end, end);
         whole
+    }
+
+    /// What was taken, to be read from here again.
+    pub(crate) fn put_back(&mut self, whole: Bytes) {
+        self.kept_from = self.end() - (whole.len() as u64).min(self.end());
+        self.shared.push_back((self.kept_from, whole));
     }
 
     fn share(&mut self) {
@@ -170,8 +176,10 @@ mod tests {
             }
             assert_eq!(gathered.end(), whole.len() as u64);
             assert_eq!(whole.get(..early.len()), Some(&*early));
-            let in_one = gathered.whole();
+            let in_one = gathered.take();
             assert_eq!(&*in_one, &*whole);
+            assert_eq!(gathered.read(0), None);
+            gathered.put_back(in_one.clone());
             assert_eq!(gathered.read(0).unwrap_or_default(), in_one);
             assert_eq!(gathered.read(in_one.len() as u64), None);
             assert_eq!(gathered.end(), whole.len() as u64);
@@ -200,6 +208,6 @@ mod tests {
         gathered.push(b"abc");
         let at = gathered.growing.as_ptr();
         gathered.push(b"def");
-        assert_eq!(gathered.whole().as_ptr(), at);
+        assert_eq!(gathered.take().as_ptr(), at);
     }
 }

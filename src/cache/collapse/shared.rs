@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::Wake;
 
+use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::cache::collapse::gathered::Gathered;
@@ -87,10 +88,14 @@ impl<H: Head> Shared<H> {
         is_news
     }
 
-    /// What the response was made into, for those who come before the store has it.
-    pub(crate) fn is_now(&self, head: Arc<H>) {
+    /// What the response was made into, for those who come before the store has it; with its body, where that is
+    /// not in the head.
+    pub(crate) fn is_now(&self, head: Arc<H>, body: Option<Bytes>) {
         let woken = {
             let mut state = self.lock();
+            if let Some(body) = body.filter(|_| state.gathered.bytes() == 0) {
+                state.gathered.put_back(body);
+            }
             state.head = Some(head);
             state.wakers.take()
         };
@@ -137,7 +142,7 @@ impl<H: Head> Shared<H> {
                 Settled::Broke(error, reason) => (End::Broken(error), Some(reason)),
             };
             let done = match (&end, state.sink.is_some()) {
-                (End::Whole(trailers), true) => Ok((state.gathered.whole(), trailers.clone())),
+                (End::Whole(trailers), true) => Ok((state.taken(), trailers.clone())),
                 _ => Err(reason.unwrap_or(Reason::TooLarge)),
             };
             let event = if matches!(end, End::Whole(_)) { Event::Ended } else { Event::Broke };

@@ -161,6 +161,10 @@ impl<H: Head> State<H> {
             return Next::Data(data);
         }
         match &mut self.end {
+            // Not reached: what somebody has still to read is kept.
+            Some(End::Whole(_)) if place < self.gathered.end() => {
+                return Next::Error(ReadError::Interrupted);
+            }
             Some(End::Whole(trailers)) => {
                 let trailers = trailers.clone().filter(|_| place <= self.gathered.end());
                 if trailers.is_some() {
@@ -190,6 +194,16 @@ impl<H: Head> State<H> {
             // Not reached: without an end there is a source, and nobody polls it.
             None => Next::Error(ReadError::Interrupted),
         }
+    }
+
+    /// The whole of the body. It stays here too if anybody has still to read it.
+    pub(super) fn taken(&mut self) -> Bytes {
+        let end = self.gathered.end();
+        let body = self.gathered.take();
+        if self.readers.iter().flatten().any(|place| *place < end) {
+            self.gathered.put_back(body.clone());
+        }
+        body
     }
 
     /// Lets go of what everybody has read, where not all of it is kept.
