@@ -55,6 +55,27 @@ async fn one_refresh_runs_for_each_key_however_many_ask() {
     assert_eq!(crowd.origin.calls(), 2);
 }
 
+/// Stale at once, but good enough for a while: as good as fresh for those who wait for it.
+#[tokio::test]
+async fn who_waits_for_what_may_be_served_stale_gets_it() {
+    let crowd = Crowd::new(|_, call| {
+        let always = [("cache-control", "max-age=0, stale-while-revalidate=30")];
+        Ok(response(&always, format!("call {call}")))
+    });
+    let clients = crowd.crowd(1000, &[]).await;
+    crowd.origin.let_go(1);
+    for client in clients {
+        assert_eq!(client.await.unwrap().unwrap().body, "call 0");
+    }
+    assert_eq!(crowd.origin.calls(), 1);
+    for client in crowd.crowd(1000, &[]).await {
+        assert_eq!(client.await.unwrap().unwrap().body, "call 0");
+    }
+    assert_eq!(crowd.origin.calls(), 2, "one refresh");
+    crowd.origin.let_go(1);
+    crowd.assert_nothing_left().await;
+}
+
 #[tokio::test]
 async fn a_refresh_survives_the_client_whose_request_began_it() {
     let crowd = stale(|layer| layer).await;

@@ -136,6 +136,8 @@ impl Transaction {
             && !meta.staleness.no_cache;
         match self.setting.policy.reuse(demand, meta, Standing::Good, now) {
             Reuse::Fresh { age, reason } => self.follows(landing, age, reason),
+            // It is being refreshed at this very moment.
+            Reuse::Revalidate { meanwhile: Some(age), .. } => self.follows(landing, age, None),
             _ if was_fresh => self.follows(landing, meta.age(now), None),
             _ => {
                 self.alone();

@@ -55,6 +55,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     case("what came is stale", &[(Nothing, "join"), (Arrived(SINCE_STALE), "call as it came")]),
     case(
+        "what came may be served while it is refreshed",
+        &[(Nothing, "join"), (Arrived(MEANWHILE), "follow")],
+    ),
+    case("... to who comes later too", &[(Nothing, "join"), (CameLater(MEANWHILE), "follow")]),
+    case(
         "purged before this one came",
         &[(Nothing, "join"), (ArrivedPurged(FRESH), "join"), (Led, "call as it came")],
     ),
