@@ -16,8 +16,7 @@ use crate::cache::filing::Began;
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Following, Glanced, Landing, Relay, Serving};
 use crate::cache::heads;
-use crate::cache::key::CacheKey;
-use crate::cache::landing::{body_bytes_max, landing};
+use crate::cache::landing::{FlightKey, body_bytes_max, landing};
 use crate::cache::layer::Config;
 use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::clock::Clock;
@@ -144,7 +143,7 @@ pub(crate) fn relayed<B, St: Store, C: Clock>(
     finish: &Finish,
     relay: Relay,
     response: Response<B>,
-    lead: Option<Lead<CacheKey, Landing>>,
+    lead: Option<Lead<FlightKey, Landing>>,
     began: Began,
 ) -> Response<CacheBody<B>>
 where

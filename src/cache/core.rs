@@ -19,8 +19,8 @@ use crate::cache::finish::Finish;
 use crate::cache::flow::{Landing, Setting};
 use crate::cache::future::Purging;
 use crate::cache::hint::PurgesTag;
-use crate::cache::key::{CacheKey, Generation};
-use crate::cache::landing::Begun;
+use crate::cache::key::{CacheKey, Generation, HashedKey};
+use crate::cache::landing::{Begun, FlightKey};
 use crate::cache::layer::Config;
 use crate::cache::mark::{PurgeKind, Standing, Target};
 use crate::cache::place::Place;
@@ -50,7 +50,7 @@ pub(crate) struct Core<St, C> {
     pub(crate) names: SharedNames,
     filing: Filings,
     /// Requests that wait for others which want the same.
-    pub(crate) flights: Arc<Table<CacheKey, Landing>>,
+    pub(crate) flights: Arc<Table<FlightKey, Landing>>,
     pub(crate) background: Arc<Background>,
     /// Bytes of bodies that are on their way.
     in_flight: AtomicU64,
@@ -113,7 +113,7 @@ impl<St: Store, C: Clock> Core<St, C> {
             telling: telling.clone(),
             collapses: *collapses,
             serves_meanwhile: true,
-            spread: self.spread(),
+            spread: if policy.early_refresh > 0.0 { self.spread() } else { 0 },
         }
     }
 
@@ -270,15 +270,20 @@ impl<St: Store, C: Clock> Purging for Core<St, C> {
 }
 
 impl<St: Store, C: Clock> Core<St, C> {
+    /// The same key for the table of flights.
+    pub(crate) fn flight_key(&self, key: CacheKey) -> FlightKey {
+        HashedKey::new(key, &self.filing.hasher)
+    }
+
     /// Joins the flight of this key, unless what it brings cannot be for this request; `doubts` is how many
     /// purges had not reached the ledger when it came.
     pub(crate) fn join(
         self: &Arc<Self>,
-        key: &CacheKey,
+        key: &FlightKey,
         place: &Place,
         demand: &Demand,
         doubts: u64,
-    ) -> Joined<CacheKey, Landing> {
+    ) -> Joined<FlightKey, Landing> {
         let keeper: Arc<dyn Keeper> = self.clone();
         let turned_down = Cell::new(0);
         let is_of_use = |flight: &Shared<Landing>| {

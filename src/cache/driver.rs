@@ -1,6 +1,7 @@
 //! Carries out the commands of a transaction: asks the store, waits for others, calls the inner service,
 //! answers.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::cache::finish::Finish;
 use crate::cache::flight::{BACK_OFF_MIN, Failure};
 use crate::cache::flow::{Command, Inward, Landing, Transaction, Verdict};
 use crate::cache::key::CacheKey;
-use crate::cache::landing::Flown;
+use crate::cache::landing::{FlightKey, Flown};
 use crate::cache::layer::Config;
 use crate::cache::leading::{Leading, Lifeline};
 use crate::cache::mark::{Position, Standing, Target};
@@ -46,7 +47,7 @@ pub(crate) struct Driver<St, C> {
     /// How many flights had landed before the store was asked.
     pub(crate) landings: u64,
     /// The flight that it leads from the beginning.
-    pub(crate) lead: Option<Lead<CacheKey, Landing>>,
+    pub(crate) lead: Option<Lead<FlightKey, Landing>>,
     pub(crate) lifeline: Option<Lifeline>,
 }
 
@@ -70,12 +71,13 @@ struct Drive<St: Store, C: Clock> {
 }
 
 impl<St: Store, C: Clock> Driver<St, C> {
-    pub(crate) async fn drive<S, ReqBody, B>(
+    /// Not an `async fn`: that would keep room for what it is given beside what it makes of it.
+    pub(crate) fn drive<S, ReqBody, B>(
         self,
         inner: S,
         request: Request<ReqBody>,
         mut command: Command,
-    ) -> Result<Response<CacheBody<B>>, S::Error>
+    ) -> impl Future<Output = Result<Response<CacheBody<B>>, S::Error>> + Send
     where
         S: Service<Request<ReqBody>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
@@ -88,96 +90,104 @@ impl<St: Store, C: Clock> Driver<St, C> {
         let finish = self.finish.clone();
         let mut drive = self.under_way(&parts);
         let mut outgoing = Outgoing { parts: Some(parts), body: Some(body) };
-        let (core, config, finish) = (drive.core.clone(), drive.config.clone(), &finish);
-        let deadline = config.store_deadline;
-        // The whole look-up has one deadline, however many questions it takes.
-        let started = core.clock.now().ticks;
-        let mut answer = None;
-        let mut fetch = core.begin(deadline);
-        if let Command::Get(_) = &command {
-            drive.is_current = core.catch_up(core.clock.now(), deadline).await;
-        }
-        loop {
-            command = match command {
-                Command::Get(key) => drive.looked_up(&key, started).await,
-                Command::Join(key) => drive.joined(key).await,
-                Command::Call(inward) => {
-                    let request = outgoing.sent_inwards(&inward);
-                    fetch = core.begin(deadline);
-                    let began = core.stamps.position();
-                    let request_time = core.clock.now();
-                    let came = inner.clone().oneshot(request).await;
-                    let response_time = core.clock.now();
-                    let at = Exchange { began, request_time, response_time };
-                    let declared = came.as_ref().map_or_else(
-                        |_| Vec::new(),
-                        |response| core.declared(&config, response.extensions()),
-                    );
-                    let is_purged = purged(&core, declared, deadline).await;
-                    let command = drive.answered(&came, at);
-                    answer = Some(came);
-                    match is_purged {
-                        true => command,
-                        false => command.because(Reason::InvalidationFailed),
+        async move {
+            let (core, config, finish) = (drive.core.clone(), drive.config.clone(), &finish);
+            let deadline = config.store_deadline;
+            // The whole look-up has one deadline, however many questions it takes.
+            let started = core.clock.now().ticks;
+            let mut answer = None;
+            let mut fetch = core.begin(deadline);
+            if let Command::Get(_) = &command {
+                drive.is_current = core.catch_up(core.clock.now(), deadline).await;
+            }
+            loop {
+                command = match command {
+                    Command::Get(key) => drive.looked_up(&key, started).await,
+                    Command::Join(key) => {
+                        let key = core.flight_key(key);
+                        drive.joined(key).await
                     }
-                }
-                Command::Serve(serving) => {
-                    drive.found_by_now(&serving.stored);
-                    let (headers, demand) = (&drive.facts.headers, &drive.facts.demand);
-                    return Ok(served(&core, serving, headers, demand, finish));
-                }
-                Command::Meanwhile(serving) => {
-                    drive.found_by_now(&serving.stored);
-                    let again = drive.begun_anew();
-                    let transaction = std::mem::replace(&mut drive.transaction, again);
-                    let Drive { place, .. } = &drive;
-                    let meta = &serving.stored.meta;
-                    let is_stale = serving.outcome.reason() == Some(Reason::StaleWhileRevalidate);
-                    let is_begun = outgoing.parts.as_ref().is_none_or(|parts| {
-                        let (core, head) = (&core, RequestHead::from(parts));
-                        refresh(core, &config, place, transaction, meta, inner.clone(), head)
-                    });
-                    match is_begun || !is_stale {
-                        true => Command::Serve(serving),
-                        false => drive.transaction.start(),
+                    Command::Call(inward) => {
+                        let request = outgoing.sent_inwards(&inward);
+                        fetch = core.begin(deadline);
+                        let began = core.stamps.position();
+                        let request_time = core.clock.now();
+                        let came = inner.clone().oneshot(request).await;
+                        let response_time = core.clock.now();
+                        let at = Exchange { began, request_time, response_time };
+                        let declared = came.as_ref().map_or_else(
+                            |_| Vec::new(),
+                            |response| core.declared(&config, response.extensions()),
+                        );
+                        let is_purged = purged(&core, declared, deadline).await;
+                        let command = drive.answered(&came, at);
+                        answer = Some(came);
+                        match is_purged {
+                            true => command,
+                            false => command.because(Reason::InvalidationFailed),
+                        }
                     }
-                }
-                Command::Follow(following) => match drive.followed.take() {
-                    Some((landing, reader)) => {
-                        let headers = &drive.facts.headers;
-                        return Ok(followed(&core, following, &landing, reader, headers, finish));
+                    Command::Serve(serving) => {
+                        drive.found_by_now(&serving.stored);
+                        let (headers, demand) = (&drive.facts.headers, &drive.facts.demand);
+                        return Ok(served(&core, serving, headers, demand, finish));
                     }
-                    // Not reached: the machine follows what has arrived.
-                    None => drive.transaction.released(),
-                },
-                Command::Freshen(serving, filing) => {
-                    let flown = drive.leading.take().map(|lead| {
-                        let flight = lead.flight().clone();
-                        let flown = Flown::new(&core, lead.key().clone(), flight);
-                        let headers = &drive.facts.headers;
-                        lead.landed(drive.transaction.landing(&serving.stored, headers));
-                        flown
-                    });
-                    core.file_soon(filing, serving.stored.clone(), fetch, flown);
-                    Command::Serve(*serving)
-                }
-                Command::Drop(then) => drive.dropped(*then).await,
-                Command::Refuse(outcome) => return Ok(refused(&core, outcome, finish)),
-                Command::BackOff(outcome) => {
-                    let now = core.clock.now().ticks;
-                    let left = drive.spared.map_or(BACK_OFF_MIN, |until| until.since(now));
-                    return Ok(backed_off(&core, outcome, left, finish));
-                }
-                Command::Relay(relay) => match answer.take() {
-                    Some(answer) => {
-                        let lead = drive.leading.take();
-                        return answer.map(|response| {
-                            relayed(&core, &config, finish, relay, response, lead, fetch)
+                    Command::Meanwhile(serving) => {
+                        drive.found_by_now(&serving.stored);
+                        let again = drive.begun_anew();
+                        let transaction = std::mem::replace(&mut drive.transaction, again);
+                        let Drive { place, .. } = &drive;
+                        let meta = &serving.stored.meta;
+                        let is_stale =
+                            serving.outcome.reason() == Some(Reason::StaleWhileRevalidate);
+                        let is_begun = outgoing.parts.as_ref().is_none_or(|parts| {
+                            let (core, head) = (&core, RequestHead::from(parts));
+                            refresh(core, &config, place, transaction, meta, inner.clone(), head)
                         });
+                        match is_begun || !is_stale {
+                            true => Command::Serve(serving),
+                            false => drive.transaction.start(),
+                        }
                     }
-                    // Not reached: the machine relays what was answered, and nothing twice.
-                    None => Command::Call(Inward::AsItCame),
-                },
+                    Command::Follow(following) => match drive.followed.take() {
+                        Some((landing, reader)) => {
+                            let headers = &drive.facts.headers;
+                            return Ok(followed(
+                                &core, following, &landing, reader, headers, finish,
+                            ));
+                        }
+                        // Not reached: the machine follows what has arrived.
+                        None => drive.transaction.released(),
+                    },
+                    Command::Freshen(serving, filing) => {
+                        let flown = drive.leading.take().map(|lead| {
+                            let flight = lead.flight().clone();
+                            let flown = Flown::new(&core, lead.key().clone(), flight);
+                            let headers = &drive.facts.headers;
+                            lead.landed(drive.transaction.landing(&serving.stored, headers));
+                            flown
+                        });
+                        core.file_soon(filing, serving.stored.clone(), fetch, flown);
+                        Command::Serve(*serving)
+                    }
+                    Command::Drop(then) => drive.dropped(*then).await,
+                    Command::Refuse(outcome) => return Ok(refused(&core, outcome, finish)),
+                    Command::BackOff(outcome) => {
+                        let now = core.clock.now().ticks;
+                        let left = drive.spared.map_or(BACK_OFF_MIN, |until| until.since(now));
+                        return Ok(backed_off(&core, outcome, left, finish));
+                    }
+                    Command::Relay(relay) => match answer.take() {
+                        Some(answer) => {
+                            let lead = drive.leading.take();
+                            return answer.map(|response| {
+                                relayed(&core, &config, finish, relay, response, lead, fetch)
+                            });
+                        }
+                        // Not reached: the machine relays what was answered, and nothing twice.
+                        None => Command::Call(Inward::AsItCame),
+                    },
+                }
             }
         }
     }
@@ -228,7 +238,7 @@ impl<St: Store, C: Clock> Drive<St, C> {
     }
 
     /// Leads the flight of this key, or waits for who does.
-    async fn joined(&mut self, key: CacheKey) -> Command {
+    async fn joined(&mut self, key: FlightKey) -> Command {
         if !self.is_current {
             // What the others wait for may have been purged elsewhere, and nobody here knows.
             return self.transaction.released();
@@ -258,8 +268,8 @@ impl<St: Store, C: Clock> Drive<St, C> {
     /// Waits for what the leader brings.
     async fn arrived(
         &mut self,
-        key: CacheKey,
-        mut follower: Follower<CacheKey, Landing>,
+        key: FlightKey,
+        mut follower: Follower<FlightKey, Landing>,
         position: Position,
     ) -> Command {
         let has_waited = follower.flight().head().is_none();

@@ -50,7 +50,7 @@ pub(crate) struct Transaction {
     /// Whether it may wait for another request's response, and others for its own.
     collapses: bool,
     /// By what the request selects, once that is known.
-    selecting: Option<(VaryList, Selecting)>,
+    selecting: Option<By>,
     /// How many flights it may join yet.
     flights_left: u8,
 }
@@ -77,11 +77,31 @@ enum State {
     /// Looking for the resource's one response, or its index, under this key.
     Base(CacheKey),
     /// Looking for the variant that the request selects.
-    Variant(Arc<Index>),
+    Variant,
     /// Looking for a variant known by the language of its content.
     Alias,
     /// The request went inwards.
     Inward { candidate: Option<Candidate>, forward: Forward },
+}
+
+/// The values by which the request selects, and of which fields they are.
+struct By {
+    list: Listed,
+    values: Selecting,
+}
+
+enum Listed {
+    In(Arc<Index>),
+    As(VaryList),
+}
+
+impl By {
+    fn list(&self) -> &VaryList {
+        match &self.list {
+            Listed::In(index) => index.vary(),
+            Listed::As(list) => list,
+        }
+    }
 }
 
 /// A stored response that has to be validated.
@@ -186,23 +206,23 @@ impl Transaction {
                 let values = self.selector().values(index.vary(), request);
                 let key = base.variant(index.generation(), &values);
                 index.touch(&key, now.ticks);
-                self.selecting = Some((index.vary().clone(), values));
-                self.state = State::Variant(index);
+                self.selecting = Some(By { list: Listed::In(index), values });
+                self.state = State::Variant;
                 Command::Get(key)
             }
-            (State::Variant(index), None) => match self.aliased(index, request) {
+            (State::Variant, None) => match self.aliased(request) {
                 Some(key) => {
                     self.state = State::Alias;
                     Command::Get(key)
                 }
                 None => self.missed(Forward::VaryMiss),
             },
-            (State::Variant(_) | State::Alias, Some(Stored::Response(stored)))
+            (State::Variant | State::Alias, Some(Stored::Response(stored)))
                 if standing != Standing::Gone =>
             {
                 self.judged(stored, standing, now)
             }
-            (State::Variant(_) | State::Alias, _) => self.missed(Forward::VaryMiss),
+            (State::Variant | State::Alias, _) => self.missed(Forward::VaryMiss),
             _ => self.missed(Forward::UriMiss),
         }
     }
@@ -264,7 +284,8 @@ impl Transaction {
         }
     }
 
-    fn aliased(&self, index: &Index, request: &HeaderMap) -> Option<CacheKey> {
+    fn aliased(&self, request: &HeaderMap) -> Option<CacheKey> {
+        let Some(By { list: Listed::In(index), .. }) = &self.selecting else { return None };
         let alias = self.selector().wanted_alias(index.vary(), request)?;
         index.aliased(&alias).cloned()
     }

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use crate::fields::vary::Selecting;
 
@@ -166,6 +167,33 @@ impl Hash for CacheKey {
 impl fmt::Debug for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CacheKey({} bytes)", self.as_bytes().len())
+    }
+}
+
+/// A key with its hash: it is looked up more than once, and handed from one to another.
+#[derive(Debug)]
+pub(crate) struct HashedKey {
+    hash: u64,
+    key: CacheKey,
+}
+
+impl HashedKey {
+    pub(crate) fn new(key: CacheKey, hasher: &impl BuildHasher) -> Arc<Self> {
+        Arc::new(Self { hash: hasher.hash_one(&key), key })
+    }
+}
+
+impl PartialEq for HashedKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.key == other.key
+    }
+}
+
+impl Eq for HashedKey {}
+
+impl Hash for HashedKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
     }
 }
 

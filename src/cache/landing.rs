@@ -11,7 +11,7 @@ use crate::cache::core::Core;
 use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::filing::Began;
 use crate::cache::flow::{Filing, Landing, What};
-use crate::cache::key::CacheKey;
+use crate::cache::key::HashedKey;
 use crate::cache::layer::Config;
 use crate::cache::mark::Position;
 use crate::cache::source::source;
@@ -35,6 +35,9 @@ pub(crate) struct Begun {
     pub(crate) turned_down: u8,
 }
 
+/// What requests have in common that may wait for each other.
+pub(crate) type FlightKey = Arc<HashedKey>;
+
 impl Head for Landing {
     type Begun = Begun;
 }
@@ -42,14 +45,14 @@ impl Head for Landing {
 /// A flight that is over when this is dropped, with something in the store.
 pub(crate) struct Flown<St, C> {
     core: Arc<Core<St, C>>,
-    key: CacheKey,
+    key: FlightKey,
     flight: Arc<Shared<Landing>>,
 }
 
 impl<St, C> Flown<St, C> {
     pub(crate) fn new(
         core: &Arc<Core<St, C>>,
-        key: CacheKey,
+        key: FlightKey,
         flight: Arc<Shared<Landing>>,
     ) -> Self {
         Self { core: core.clone(), key, flight }
@@ -66,7 +69,7 @@ impl<St, C> Drop for Flown<St, C> {
 pub(crate) fn landing<B, St: Store, C: Clock>(
     core: &Arc<Core<St, C>>,
     config: &Config,
-    lead: Option<Lead<CacheKey, Landing>>,
+    lead: Option<Lead<FlightKey, Landing>>,
     (meta, filing): (Box<EntryMeta>, Filing),
     length: Option<u64>,
     response: Response<B>,
@@ -126,7 +129,7 @@ pub(crate) fn body_bytes_max<St: Store, C>(core: &Core<St, C>, config: &Config) 
 struct Filling<St, C> {
     core: Arc<Core<St, C>>,
     /// Of the flight, where others may have joined it.
-    key: Option<CacheKey>,
+    key: Option<FlightKey>,
     filing: Filing,
     began: Began,
 }

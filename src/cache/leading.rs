@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::cache::collapse::{Keeper, Lead, Shared};
 use crate::cache::flow::Landing;
-use crate::cache::key::CacheKey;
+use crate::cache::landing::FlightKey;
 use crate::clock::Sleep;
 
 /// The flight that a request leads now: what its future and what is inside it both know.
@@ -36,30 +36,30 @@ impl Lifeline {
 
 /// The lead of a flight, while there is one.
 pub(crate) struct Leading {
-    lead: Option<Lead<CacheKey, Landing>>,
+    lead: Option<Lead<FlightKey, Landing>>,
     lifeline: Option<Lifeline>,
 }
 
 impl Leading {
-    pub(crate) fn new(lead: Option<Lead<CacheKey, Landing>>, lifeline: Option<Lifeline>) -> Self {
+    pub(crate) fn new(lead: Option<Lead<FlightKey, Landing>>, lifeline: Option<Lifeline>) -> Self {
         let mut this = Self { lead: None, lifeline };
         this.set(lead);
         this
     }
 
     /// Another lead, or none. One that was not told what came is given up.
-    pub(crate) fn set(&mut self, lead: Option<Lead<CacheKey, Landing>>) {
+    pub(crate) fn set(&mut self, lead: Option<Lead<FlightKey, Landing>>) {
         if let Some(lifeline) = &self.lifeline {
             lifeline.set(lead.as_ref().map(|lead| lead.flight().clone()));
         }
         self.lead = lead;
     }
 
-    pub(crate) fn key(&self) -> Option<&CacheKey> {
+    pub(crate) fn key(&self) -> Option<&FlightKey> {
         self.lead.as_ref().map(Lead::key)
     }
 
-    pub(crate) fn take(&mut self) -> Option<Lead<CacheKey, Landing>> {
+    pub(crate) fn take(&mut self) -> Option<Lead<FlightKey, Landing>> {
         let lead = self.lead.take();
         self.set(None);
         lead

@@ -49,11 +49,12 @@ where
 {
     let Some(request) = request_for(core, config, place, stored, head) else { return false };
     let demand = transaction.refreshes(request.headers());
-    let lead = match core.join(&transaction.flight(), place, &demand, core.doubts()) {
-        Joined::Lead(lead) => lead,
-        // Somebody does it; or it is of no use for now.
-        Joined::Follow(_) | Joined::Alone | Joined::BackedOff { .. } => return true,
-    };
+    let lead =
+        match core.join(&core.flight_key(transaction.flight()), place, &demand, core.doubts()) {
+            Joined::Lead(lead) => lead,
+            // Somebody does it; or it is of no use for now.
+            Joined::Follow(_) | Joined::Alone | Joined::BackedOff { .. } => return true,
+        };
     core.stats.refreshing();
     let request = request.map(|()| ReqBody::default());
     let finish = Finish::new(config, core.id, RequestHead::from(&request));

@@ -92,7 +92,9 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
             }
         }
         let mut after_failure = false;
-        match shard.known.get_mut(key) {
+        let known = if shard.known.is_empty() { None } else { shard.known.get_mut(key) };
+        let is_noted = known.is_some();
+        match known {
             Some(Known::Uncacheable { until }) if now < *until => return Joined::Alone,
             Some(Known::BackOff(back_off)) => {
                 let BackOff { failure, until, .. } = *back_off;
@@ -108,7 +110,13 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
         let replaced = shard.flights.insert(key.clone(), flight.clone());
         drop(shard);
         drop(replaced);
-        Joined::Lead(Lead::new(self.clone(), key.clone(), flight))
+        Joined::Lead(Lead {
+            table: self.clone(),
+            key: key.clone(),
+            flight,
+            is_noted,
+            is_over: false,
+        })
     }
 
     /// Remembers that waiting for others is of no use: by the origin's word, whoever asks.
@@ -147,11 +155,8 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
     }
 
     /// Forgets what was learnt: a response came that others may use.
-    pub(crate) fn note_usable(&self, key: &K) {
-        let mut shard = self.shard(key);
-        if !shard.known.is_empty() {
-            shard.known.pop(key);
-        }
+    fn note_usable(&self, key: &K) {
+        self.shard(key).known.pop(key);
     }
 
     /// The flight is over; what it brought is in the store, if it `has_landed`.
@@ -209,12 +214,14 @@ pub(crate) struct Lead<K: Hash + Eq + Clone, H: Head> {
     table: Arc<Table<K, H>>,
     key: K,
     flight: Arc<Shared<H>>,
+    /// Something may be known of the key that a response of use to others ends.
+    is_noted: bool,
     is_over: bool,
 }
 
 impl<K: Hash + Eq + Clone, H: Head> Lead<K, H> {
     pub(super) fn new(table: Arc<Table<K, H>>, key: K, flight: Arc<Shared<H>>) -> Self {
-        Self { table, key, flight, is_over: false }
+        Self { table, key, flight, is_noted: true, is_over: false }
     }
 
     pub(crate) fn key(&self) -> &K {
@@ -239,20 +246,26 @@ impl<K: Hash + Eq + Clone, H: Head> Lead<K, H> {
     /// A response came, and its body begins. It is over when its sink says so, by [`Table::remove`].
     pub(crate) fn streams(mut self, head: Arc<H>, body: Body<H>) -> Reader<H> {
         self.is_over = true;
-        self.table.note_usable(&self.key);
+        self.usable();
         self.flight.streams(head, body)
     }
 
     /// All of a response is there. It is over when it is stored, and [`Table::remove`] says so.
     pub(crate) fn landed(mut self, head: H) {
         self.is_over = true;
-        self.table.note_usable(&self.key);
+        self.usable();
         self.flight.landed(Arc::new(head));
     }
 
     /// Nothing came.
     pub(crate) fn failed(mut self, failure: Failure) {
         self.fail(failure);
+    }
+
+    fn usable(&self) {
+        if self.is_noted {
+            self.table.note_usable(&self.key);
+        }
     }
 
     fn fail(&mut self, failure: Failure) {

@@ -9,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::flight::Failure;
 use crate::cache::flow::command::{Command, Following, Inward, Serving};
-use crate::cache::flow::{Candidate, Setting, State, Transaction, fresh, served_stale};
+use crate::cache::flow::{By, Candidate, Listed, Setting, State, Transaction, fresh, served_stale};
 use crate::cache::key::CacheKey;
 use crate::cache::mark::Standing;
 use crate::cache::outcome::{CacheOutcome, Forward};
@@ -121,7 +121,7 @@ impl Transaction {
         let values = self.selector().values(&landing.vary, &request.headers);
         if values != landing.values {
             // RFC 9111 §4.1: it is not for this request. Those who want the same wait for each other.
-            self.selecting = Some((landing.vary.clone(), values));
+            self.selecting = Some(By { list: Listed::As(landing.vary.clone()), values });
             return self.forwarded();
         }
         if standing != Standing::Good {
@@ -249,7 +249,7 @@ impl Transaction {
         let class = u8::from(self.demand.has_authorization)
             | u8::from(self.demand.has_cookie) << 1
             | u8::from(has_own_condition) << 2;
-        let selecting = self.selecting.as_ref().map(|(vary, values)| (vary, values));
+        let selecting = self.selecting.as_ref().map(|by| (by.list(), &by.values));
         self.place.flight(class, selecting)
     }
 }
