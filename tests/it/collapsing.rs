@@ -3,6 +3,7 @@
 mod bodies;
 mod crowds;
 mod failing;
+mod hostile;
 mod leaving;
 mod overtaken;
 mod pace;
