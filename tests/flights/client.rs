@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
 use http::{HeaderMap, Request};
 use tower_keep::cache::{CacheOutcome, Purge};
@@ -61,18 +62,19 @@ pub async fn visit(world: Arc<World>, subject: Arc<dyn Subject>, visit: Visit, r
     }
     let request = request("GET", visit.key, visit.value, visit.insists.then_some("no-cache"));
     let work = fetch(&world, &*subject, visit, request, &record);
-    match visit.patience {
-        None => work.await,
-        Some(patience) => {
-            let mut late = world.clock.wait(patience);
-            let mut work = pin!(work);
-            poll_fn(|cx| match late.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => work.as_mut().poll(cx),
-            })
-            .await;
-        }
-    }
+    within(&world, visit.patience, work).await;
+}
+
+/// Leaves when it has waited so long.
+async fn within(world: &World, patience: Option<Duration>, work: impl Future<Output = ()>) {
+    let Some(patience) = patience else { return work.await };
+    let mut late = world.clock.wait(patience);
+    let mut work = pin!(work);
+    poll_fn(|cx| match late.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => work.as_mut().poll(cx),
+    })
+    .await;
 }
 
 pub async fn fetch(
@@ -172,6 +174,11 @@ pub struct Purged {
 pub type Purges = Arc<Mutex<Vec<Purged>>>;
 
 pub async fn write(world: Arc<World>, subject: Arc<dyn Subject>, write: Write, purges: Purges) {
+    let work = carry_out(&world, &*subject, write, &purges);
+    within(&world, write.patience, work).await;
+}
+
+async fn carry_out(world: &World, subject: &dyn Subject, write: Write, purges: &Purges) {
     if !write.at.is_zero() {
         world.wait(Wait::Sleep(write.at)).await;
     }

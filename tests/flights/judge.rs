@@ -125,7 +125,9 @@ impl Judge<'_> {
             End::Long => is_full,
             End::Error(_) | End::Panic(_) | End::Never(_) => is_full_by_length,
             // Its own client sees by the Content-Length that it is not whole. Nobody else may have it.
-            End::Short(_) => !is_shared && !call.is_storable(),
+            End::Short(_) => {
+                !is_shared && !seen.outcome.as_ref().is_some_and(CacheOutcome::is_stored)
+            }
             End::NotModified | End::HeadError | End::HeadPanic | End::HeadNever => false,
         };
         if !is_whole {

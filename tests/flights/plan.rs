@@ -109,6 +109,7 @@ pub struct Write {
     pub key: u64,
     pub at: Duration,
     pub kill: Option<Kill>,
+    pub patience: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -195,6 +196,7 @@ impl Plan {
                     key: dice.below(self.keys),
                     at: Duration::from_millis(dice.pick(&[0, 0, 5, 20])),
                     kill: if dice.one_in(4) { Some(kill(dice)) } else { None },
+ patience: self.patience(),
                 })
                 .collect();
         }
@@ -217,12 +219,22 @@ impl Plan {
             },
             insists: is_wild && dice.one_in(12),
             kill: if is_wild && dice.one_in(3) { Some(kill(dice)) } else { None },
-            patience: (self.faults.hangs > 0).then_some(Duration::from_secs(300)),
+            patience: self.patience(),
         }
     }
 
     pub fn spawning(&self) -> Spawning {
         Spawning { refused: self.refused, dropped: self.dropped }
+    }
+
+    /// How long somebody waits, where the inner service may hang.
+    fn patience(&self) -> Option<Duration> {
+        (self.faults.hangs > 0).then_some(Duration::from_secs(300))
+    }
+
+    /// Whether what is stored may be dropped because nothing runs what would have to wait for the store.
+    pub fn forgets(&self) -> bool {
+        self.store_waits && self.refused > 0
     }
 
     /// Whether somebody leaves before the end.

@@ -113,7 +113,7 @@ impl Run {
             *each.entry((call.key, value)).or_default() += 1;
         }
         let most_of_each = match self.plan.mood {
-            Mood::Calm => 1,
+            Mood::Calm if !self.plan.forgets() => 1,
             // The one that failed and one more, until the while is over.
             Mood::Doomed if passed < Duration::from_secs(1) => 2,
             _ => most,
@@ -178,7 +178,7 @@ impl Run {
                 let has_to = self.plan.mood == Mood::Calm
                     && was_asked
                     && passed < Duration::from_secs(60)
-                    && (self.plan.refused == 0 || !self.plan.store_waits)
+                    && !self.plan.forgets()
                     && !self.plan.has_leavers();
                 if has_to && !is_there {
                     return Err(Fault::new(Kind::Stored, format!("not stored: {:?}", self.plan)));
