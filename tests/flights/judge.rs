@@ -134,7 +134,7 @@ impl Judge<'_> {
             return fault(Kind::Truncated, format!("{parts} parts of call {number}"));
         }
         let is_hit = seen.outcome.as_ref().is_some_and(CacheOutcome::is_hit);
-        if is_hit && !(call.is_storable() && call.end != End::Long) {
+        if is_hit && !(call.is_storable(self.plan) && call.end != End::Long) {
             return fault(Kind::Stored, "a hit on what must not be stored");
         }
         if call.has_trailers && seen.trailers.is_none() && call.length.is_none() {
@@ -172,7 +172,7 @@ impl Judge<'_> {
             _ => false,
         };
         let was_clean = seen.end == Some(Ended::Clean);
-        match is_right && was_clean && call.is_storable() && call.is_get {
+        match is_right && was_clean && call.is_storable(self.plan) && call.is_get {
             true => Ok(()),
             false => fault(Kind::Stored, format!("{number} {call:?}: {seen:?}")),
         }

@@ -245,11 +245,13 @@ impl Call {
     }
 
     /// Whether it may lie in the store, by its head.
-    pub fn is_storable(&self) -> bool {
-        !matches!(
-            self.policy,
-            Policy::Nothing | Policy::NoStore | Policy::Failure | Policy::Fault | Policy::Forbidden
-        )
+    pub fn is_storable(&self, plan: &Plan) -> bool {
+        match self.policy {
+            Policy::NoStore | Policy::Failure | Policy::Fault | Policy::Forbidden => false,
+            // To be validated, which may make it fresh.
+            Policy::Nothing => plan.has_validators,
+            _ => true,
+        }
     }
 }
 

@@ -196,7 +196,7 @@ impl Plan {
                     key: dice.below(self.keys),
                     at: Duration::from_millis(dice.pick(&[0, 0, 5, 20])),
                     kill: if dice.one_in(4) { Some(kill(dice)) } else { None },
- patience: self.patience(),
+                    patience: self.patience(),
                 })
                 .collect();
         }

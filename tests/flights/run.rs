@@ -113,7 +113,9 @@ impl Run {
             *each.entry((call.key, value)).or_default() += 1;
         }
         let most_of_each = match self.plan.mood {
-            Mood::Calm if !self.plan.forgets() => 1,
+            Mood::Calm if !self.plan.forgets() && self.plan.values == 0 => 1,
+            // Who knows from the start what selects does not find the flight of who did not.
+            Mood::Calm if !self.plan.forgets() => 2,
             // The one that failed and one more, until the while is over.
             Mood::Doomed if passed < Duration::from_secs(1) => 2,
             _ => most,
