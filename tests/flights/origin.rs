@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use tower::Service;
@@ -123,7 +124,12 @@ impl Service<Request<String>> for Origin {
                 false => Call::new(&plan, &request, world.event(), &mut dice),
             };
             let mut call = call;
-            let script = Script::new(number, &mut call, is_settled, &mut dice);
+            let mut script = Script::new(number, &mut call, is_settled, &mut dice);
+            let slow = plan.faults.slow;
+            if !is_settled && slow > 0 && dice.one_in(slow) {
+                let secs = Duration::from_secs(1 + dice.below(3));
+                script.before_head.push(Wait::Sleep(secs));
+            }
             calls.push(call.clone());
             (call, script)
         };
@@ -221,6 +227,7 @@ impl Call {
         set("x-call", &number.to_string());
         let control = match self.policy {
             Policy::Fresh => "max-age=60",
+            Policy::Soon => "max-age=1",
             Policy::Brief => "max-age=1, stale-while-revalidate=30",
             Policy::IfError => "max-age=1, stale-if-error=60",
             Policy::NoCache => "no-cache, max-age=60",

@@ -47,12 +47,16 @@ pub struct Faults {
     pub panics: bool,
     /// A call that never goes on.
     pub hangs: u64,
+    /// A head that takes seconds.
+    pub slow: u64,
 }
 
 /// What becomes of a response by its head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Policy {
     Fresh,
+    /// Soon stale; at once, where the inner service took its time.
+    Soon,
     /// Soon stale, and then served while it is refreshed.
     Brief,
     /// Soon stale, and then served where the inner service fails.
@@ -164,6 +168,7 @@ impl Plan {
         let all = [
             Policy::Fresh,
             Policy::Fresh,
+            Policy::Soon,
             Policy::Brief,
             Policy::IfError,
             Policy::NoCache,
@@ -181,6 +186,7 @@ impl Plan {
             body: dice.pick(&[0, 0, 2, 3]),
             panics: dice.one_in(2),
             hangs: dice.pick(&[0, 0, 0, 0, 0, 4]),
+            slow: dice.pick(&[0, 0, 2]),
         };
         self.body_bytes_max = dice.pick(&[None, None, None, Some(30), Some(60)]);
         self.in_flight_bytes_max = dice.pick(&[None, None, None, Some(40), Some(90)]);

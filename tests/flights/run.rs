@@ -132,7 +132,13 @@ impl Run {
     }
 
     /// Asks once more for this, when nobody else does, and waits for it.
-    fn ask(&self, key: u64, value: u64, control: Option<&'static str>) -> Result<Seen, Fault> {
+    fn ask(
+        &self,
+        key: u64,
+        value: u64,
+        control: Option<&'static str>,
+        by_itself: bool,
+    ) -> Result<Seen, Fault> {
         let record = Record::new(Mutex::new(Seen { key, value, ..Seen::default() }));
         let visit = Visit {
             key,
@@ -150,7 +156,7 @@ impl Run {
             fetch(&world, &*subject, visit, request, &seen).await;
         };
         self.executor.spawn(work, None);
-        self.executor.run(true)?;
+        self.executor.run(by_itself)?;
         let mut seen = record.lock().unwrap();
         Ok(std::mem::take(&mut seen))
     }
@@ -162,7 +168,7 @@ impl Run {
         for key in 0..self.plan.keys {
             for value in 0..self.plan.values.max(1) {
                 let before = self.calls().len();
-                let seen = self.ask(key, value, Some("only-if-cached"))?;
+                let seen = self.ask(key, value, ONLY_IF_CACHED, self.plan.faults.hangs == 0)?;
                 let calls = self.calls();
                 let purges = self.purges.lock().unwrap();
                 let judge = Judge { plan: &self.plan, calls: &calls, purges: &purges };
@@ -197,14 +203,14 @@ impl Run {
         self.world.clock.pass(Duration::from_secs(600));
         self.subject.bound_in_flight(24);
         for key in 0..self.plan.keys {
-            let seen = self.ask(key, 0, None)?;
+            let seen = self.ask(key, 0, None, true)?;
             let calls = self.calls();
             let judge = Judge { plan: &self.plan, calls: &calls, purges: &[] };
             judge.seen(&seen)?;
             if seen.status != 200 || calls.last().is_none_or(|call| call.end != End::Whole) {
                 return Err(Fault::new(Kind::Unexplained, format!("when all is well: {seen:?}")));
             }
-            let stored = self.ask(key, 0, Some("only-if-cached"))?;
+            let stored = self.ask(key, 0, ONLY_IF_CACHED, true)?;
             if stored.headers.get("x-call") != seen.headers.get("x-call") {
                 return Err(Fault::new(Kind::Stored, format!("not stored at last: {seen:?}")));
             }
@@ -232,3 +238,5 @@ impl Run {
         }
     }
 }
+
+const ONLY_IF_CACHED: Option<&str> = Some("only-if-cached");
