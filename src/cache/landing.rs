@@ -147,6 +147,11 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
             Err(shared) => shared.meta().copied(),
         };
         let response = assembled(&core, meta, &filing, body, trailers);
+        if key.is_some() {
+            let (vary, values) = (filing.vary.clone(), filing.values.clone());
+            let what = What::Stored(response.clone());
+            flight.is_now(Arc::new(Landing { vary, values, what }));
+        }
         if filing.retention.is_none() {
             // It was for those who waited for it.
             if let Some(key) = &key {
@@ -154,11 +159,7 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
             }
             return core.not_stored(Some(Reason::NothingToReuse));
         }
-        let flown = key.map(|key| {
-            let (vary, values) = (filing.vary.clone(), filing.values.clone());
-            flight.is_now(Arc::new(Landing { vary, values, what: What::Stored(response.clone()) }));
-            Flown::new(&core, key, flight.clone())
-        });
+        let flown = key.map(|key| Flown::new(&core, key, flight.clone()));
         core.file_soon(filing, response, began, flown);
     }
 

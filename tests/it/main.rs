@@ -33,6 +33,7 @@ mod purging;
 mod readiness;
 mod reuse;
 mod scripted;
+mod shared_bodies;
 mod shortcuts;
 mod smoke;
 mod stores;
