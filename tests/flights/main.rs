@@ -18,6 +18,7 @@ mod dice;
 mod executor;
 mod fault;
 mod judge;
+mod mutants;
 mod origin;
 mod plan;
 mod quiet;
