@@ -245,8 +245,9 @@ impl Spawn for Background {
             return Err(work);
         }
         let kill = is(dropped).then(|| {
-            let polls = self.0.world.roll(|dice| dice.below(4)) as u32;
-            if polls % 2 == 0 { Kill::Instead(polls / 2) } else { Kill::After(polls) }
+            let (is_after, polls) =
+                self.0.world.roll(|dice| (dice.one_in(2), dice.below(4) as u32));
+            if is_after { Kill::After(1 + polls) } else { Kill::Instead(polls) }
         });
         self.0.spawn(work, kill);
         Ok(())

@@ -117,7 +117,7 @@ impl Judge<'_> {
 
     fn clean(&self, seen: &Seen, number: usize, call: &Call, parts: usize) -> Verdict {
         let is_full = parts == call.parts;
-        let is_shared = seen.outcome.as_ref().is_some_and(|outcome| is_from_others(outcome));
+        let is_shared = seen.outcome.as_ref().is_some_and(is_from_others);
         // RFC 9112 §6.3: a body is whole when its Content-Length is, if whoever read it stopped there.
         let is_full_by_length = is_full && call.length.is_some() && self.plan.has_leavers();
         let is_whole = match call.end {

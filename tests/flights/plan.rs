@@ -167,11 +167,10 @@ impl Plan {
     fn wild(&mut self, dice: &mut Dice) {
         let all = [
             Policy::Fresh,
-            Policy::Fresh,
-            Policy::Soon,
             Policy::Brief,
             Policy::IfError,
             Policy::NoCache,
+            Policy::Soon,
             Policy::Nothing,
             Policy::NoStore,
             Policy::StoredFailure,
@@ -179,11 +178,13 @@ impl Plan {
             Policy::Fault,
             Policy::Forbidden,
         ];
-        self.policies = (0..1 + dice.below(3)).map(|_| dice.pick(&all)).collect();
+        // The first ones are of use to others, in every second run nothing else.
+        let among = if dice.one_in(2) { &all[..5] } else { &all[..] };
+        self.policies = (0..1 + dice.below(3)).map(|_| dice.pick(among)).collect();
         self.faults = Faults {
             readiness: dice.pick(&[0, 0, 0, 8]),
-            head: dice.pick(&[0, 0, 2, 4]),
-            body: dice.pick(&[0, 0, 2, 3]),
+            head: dice.pick(&[0, 0, 0, 2, 4]),
+            body: dice.pick(&[0, 0, 0, 2, 3]),
             panics: dice.one_in(2),
             hangs: dice.pick(&[0, 0, 0, 0, 0, 4]),
             slow: dice.pick(&[0, 0, 2]),
@@ -210,7 +211,8 @@ impl Plan {
 
     fn visit(&self, dice: &mut Dice) -> Visit {
         let is_wild = self.mood == Mood::Wild;
-        let arrives: &[u64] = if is_wild { &[0, 0, 0, 5, 20, 1500, 2500] } else { &[0, 0, 5, 20] };
+        let arrives: &[u64] =
+            if is_wild { &[0, 0, 0, 5, 20, 1500, 2500, 4000] } else { &[0, 0, 5, 20] };
         let slow = Pace::Sleeps(Duration::from_millis(dice.pick(&[10, 900, 6000])));
         let paces = [Pace::Eager, Pace::Eager, Pace::Yields, slow];
         Visit {
