@@ -35,6 +35,7 @@ mod purging;
 mod readiness;
 mod reuse;
 mod scripted;
+mod shared_bodies;
 mod shortcuts;
 mod smoke;
 mod stores;

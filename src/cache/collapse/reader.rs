@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,7 +26,7 @@ pub(crate) struct Reader<H: Head> {
     /// While others are too far behind: for whom, and until when.
     stall: Option<(u64, Option<Task>)>,
     /// The inner body, when nobody else reads it and it is not stored.
-    own: Option<Pin<Box<dyn Source>>>,
+    own: Option<Own>,
     /// It reads for nobody, so that the body comes to be stored.
     is_background: bool,
 }
@@ -42,6 +42,13 @@ pub(crate) enum ReadError {
     Stalled,
 }
 
+/// The inner body, when it is one reader's alone.
+struct Own {
+    source: Pin<Box<dyn Source>>,
+    /// How much of the Content-Length, if there is one, is yet to come.
+    left: u64,
+}
+
 type Read = Poll<Option<Result<Frame<Bytes>, ReadError>>>;
 
 impl<H: Head> Reader<H> {
@@ -52,10 +59,7 @@ impl<H: Head> Reader<H> {
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Read {
         loop {
             if let Some(own) = &mut self.own {
-                return own
-                    .as_mut()
-                    .poll_frame(cx)
-                    .map(|frame| frame.map(|frame| frame.map_err(ReadError::Inner)));
+                return own.poll_frame(cx);
             }
             let (next, woken) = {
                 let mut state = self.flight.lock();
@@ -71,7 +75,7 @@ impl<H: Head> Reader<H> {
                 Next::Trailers(all) => return Poll::Ready(Some(Ok(Frame::trailers(all)))),
                 Next::End => return Poll::Ready(None),
                 Next::Error(error) => return Poll::Ready(Some(Err(error))),
-                Next::Own(source) => self.own = Some(source),
+                Next::Own { source, left } => self.own = Some(Own { source, left }),
                 Next::Wait { is_blocked, replaced } => {
                     drop(replaced);
                     if !is_blocked {
@@ -198,6 +202,28 @@ impl<H: Head> Reader<H> {
         state.forget(&*self.flight.keeper);
         // Whoever waits for this one to ask the inner body, or to read, need not wait any longer.
         Leaving::Left { replaced, woken: state.wakers.take(), is_deserted: state.is_deserted() }
+    }
+}
+
+impl Own {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Read {
+        let frame = match ready!(self.source.as_mut().poll_frame(cx)) {
+            Some(Ok(frame)) => frame,
+            // RFC 9112 §6.3: not whole, whatever the inner body says.
+            None if self.left > 0 => return Poll::Ready(Some(Err(ReadError::Interrupted))),
+            None => return Poll::Ready(None),
+            Some(Err(error)) => return Poll::Ready(Some(Err(ReadError::Inner(error)))),
+        };
+        match frame.data_ref() {
+            Some(data) => self.left = self.left.saturating_sub(data.len() as u64),
+            None if self.left > 0 => return Poll::Ready(Some(Err(ReadError::Interrupted))),
+            None => {}
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0 && self.source.is_end_stream()
     }
 }
 

@@ -69,7 +69,11 @@ pub(super) enum Next {
     /// Ask the inner body for more.
     Poll(Pin<Box<dyn Source>>),
     /// The inner body is this reader's alone from now on.
-    Own(Pin<Box<dyn Source>>),
+    Own {
+        source: Pin<Box<dyn Source>>,
+        /// How much of the Content-Length, if there is one, is yet to come.
+        left: u64,
+    },
     /// Wait for others. `is_blocked` where the slowest reader is too far behind.
     Wait {
         is_blocked: bool,
@@ -186,7 +190,10 @@ impl<H: Head> State<H> {
             return Next::Wait { is_blocked, replaced };
         }
         match self.source.take() {
-            Some(source) if is_alone => Next::Own(source),
+            Some(source) if is_alone => {
+                let left = self.limits.length.unwrap_or(0).saturating_sub(place);
+                Next::Own { source, left }
+            }
             Some(source) => {
                 (self.is_polled, self.is_woken) = (true, false);
                 Next::Poll(source)
