@@ -1,6 +1,5 @@
 //! What all clones of one layer share: the store, the clock, and what is counted.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -12,29 +11,28 @@ use ahash::RandomState;
 use http::Extensions;
 
 use crate::cache::background::Background;
-use crate::cache::collapse::{Joined, Keeper, Shared, Table, Task};
-use crate::cache::entry::{Checked, Entry, EntryMeta, Stored};
+use crate::cache::collapse::Table;
+use crate::cache::entry::{Entry, EntryMeta, Stored};
 use crate::cache::feed::{Feed, LAG_MAX};
 use crate::cache::finish::Finish;
 use crate::cache::flow::{Landing, Setting};
 use crate::cache::future::Purging;
 use crate::cache::hint::PurgesTag;
-use crate::cache::key::{CacheKey, Generation, HashedKey};
-use crate::cache::landing::{Begun, FlightKey};
+use crate::cache::key::{CacheKey, Generation};
+use crate::cache::landing::FlightKey;
 use crate::cache::layer::Config;
 use crate::cache::mark::{PurgeKind, Standing, Target};
 use crate::cache::place::Place;
 use crate::cache::shared_names::SharedNames;
 use crate::cache::stamps::{Noted, Stamps, TABLE_BYTES_MAX};
 use crate::cache::stats::Stats;
-use crate::cache::subject::{Subject, Untagged};
+use crate::cache::subject::Subject;
 use crate::cache::turns::{Lead, Turns, all};
 use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
 use crate::digest::Secret;
-use crate::rules::request::Demand;
 use crate::store::{Store, StoreError, StoreErrorKind};
-use crate::time::{Moment, Ticks};
+use crate::time::Moment;
 
 pub(crate) struct Core<St, C> {
     /// Tells this core from every other in the process.
@@ -48,13 +46,13 @@ pub(crate) struct Core<St, C> {
     /// Hears what others purge, where the store has a ledger.
     pub(crate) feed: Option<Arc<Feed>>,
     pub(crate) names: SharedNames,
-    filing: Filings,
+    pub(crate) filing: Filings,
     /// Requests that wait for others which want the same.
     pub(crate) flights: Arc<Table<FlightKey, Landing>>,
     pub(crate) background: Arc<Background>,
     /// Bytes of bodies that are on their way.
-    in_flight: AtomicU64,
-    in_flight_max: AtomicU64,
+    pub(crate) in_flight: AtomicU64,
+    pub(crate) in_flight_max: AtomicU64,
     /// Bytes of responses that wait for the store.
     pub(crate) waiting: AtomicU64,
     drawn: AtomicU64,
@@ -156,11 +154,11 @@ impl<St: Store, C: Clock> Core<St, C> {
 
 /// Whose turn it is to store something for a resource, in slots that few resources share: on a store that
 /// waits, those of one slot wait for each other.
-struct Filings {
+pub(crate) struct Filings {
     slots: Box<[Turns]>,
     spare: Turns,
     /// Seeded at random: nobody finds the slot of somebody else's resource.
-    hasher: RandomState,
+    pub(crate) hasher: RandomState,
 }
 
 impl Filings {
@@ -266,87 +264,6 @@ impl<St: Store, C: Clock> Purging for Core<St, C> {
             due.settled();
             done
         })
-    }
-}
-
-impl<St: Store, C: Clock> Core<St, C> {
-    /// The same key for the table of flights.
-    pub(crate) fn flight_key(&self, key: CacheKey) -> FlightKey {
-        HashedKey::new(key, &self.filing.hasher)
-    }
-
-    /// Joins the flight of this key, unless what it brings cannot be for this request; `doubts` is how many
-    /// purges had not reached the ledger when it came.
-    pub(crate) fn join(
-        self: &Arc<Self>,
-        key: &FlightKey,
-        place: &Place,
-        demand: &Demand,
-        doubts: u64,
-    ) -> Joined<FlightKey, Landing> {
-        let keeper: Arc<dyn Keeper> = self.clone();
-        let turned_down = Cell::new(0);
-        let is_of_use = |flight: &Shared<Landing>| {
-            let begun = flight.begun;
-            if begun.doubts != doubts {
-                return false;
-            }
-            match flight.head() {
-                // RFC 9111 §5.2.1.4: it was not asked for on behalf of this request.
-                Some(_) if demand.forces_validation() => false,
-                Some(head) => self.standing(head.meta(), place, self.clock.now()) == Standing::Good,
-                None if begun.position == self.stamps.position() => true,
-                None => {
-                    let subject = Untagged { secret: &self.secret, place };
-                    let checked = Checked::default();
-                    if self.stamps.standing(begun.position, &checked.0, &subject) != Standing::Good
-                    {
-                        return false;
-                    }
-                    // Whether it has one of the tags that were purged since is not known before its head is there.
-                    // But where tags are purged all the time, some wait all the same, and look then.
-                    let is_doubtful = begun.turned_down < TURNED_DOWN_MAX
-                        && self.stamps.any_tag_since(begun.position);
-                    turned_down.set(begun.turned_down + u8::from(is_doubtful));
-                    !is_doubtful
-                }
-            }
-        };
-        let begun = || Begun { turned_down: turned_down.get(), ..self.begun() };
-        self.flights.join(key, &keeper, begun, is_of_use)
-    }
-}
-
-/// So many flights of one key may be in the air because tags were purged that may be theirs.
-const TURNED_DOWN_MAX: u8 = 8;
-
-/// What flights need of a core.
-impl<St: Store, C: Clock> Keeper for Core<St, C> {
-    fn keep_on(&self, work: Task) {
-        let _ = self.background.keep_on(work);
-    }
-
-    fn now(&self) -> Ticks {
-        self.clock.now().ticks
-    }
-
-    fn sleep(&self, length: Duration) -> Option<Task> {
-        self.clock.sleep(length)
-    }
-
-    fn take(&self, bytes: u64) -> bool {
-        let before = self.in_flight.fetch_add(bytes, Ordering::Relaxed);
-        before.saturating_add(bytes) <= self.in_flight_max.load(Ordering::Relaxed)
-    }
-
-    fn give_back(&self, bytes: u64) {
-        self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-impl<St, C> Core<St, C> {
-    pub(crate) fn set_in_flight_bytes_max(&self, bytes: u64) {
-        self.in_flight_max.store(bytes, Ordering::Relaxed);
     }
 }
 

@@ -64,6 +64,8 @@ struct Drive<St: Store, C: Clock> {
     has_expired: bool,
     /// Whether everything is known that was purged.
     is_current: bool,
+    /// The key of a flight that nobody joins, because that was of no use to others.
+    marked: Option<FlightKey>,
     /// What it follows.
     followed: Option<(Arc<Landing>, Reader<Landing>)>,
     /// Until when the inner service is spared.
@@ -212,6 +214,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
             has_looked_again: false,
             has_expired: false,
             is_current: true,
+            marked: None,
             followed: None,
             spared: None,
         }
@@ -248,7 +251,7 @@ impl<St: Store, C: Clock> Drive<St, C> {
         }
         self.leading.set(None);
         let (position, doubts) = (self.core.stamps.position(), self.core.doubts());
-        match self.core.join(&key, &self.place, &self.facts.demand, doubts) {
+        match self.core.join(&key, &self.place, &self.facts.demand, &self.config.policy, doubts) {
             Joined::Lead(lead) => {
                 self.leading.set(Some(lead));
                 let landings = self.core.flights.landings();
@@ -260,7 +263,10 @@ impl<St: Store, C: Clock> Drive<St, C> {
                 self.transaction.looks_again()
             }
             Joined::Follow(follower) => self.arrived(key, follower, position).await,
-            Joined::Alone => self.transaction.released(),
+            Joined::Alone => {
+                self.marked = Some(key);
+                self.transaction.released()
+            }
             Joined::BackedOff { failure, until } => self.grounded(failure, Some(until)),
         }
     }
@@ -272,14 +278,14 @@ impl<St: Store, C: Clock> Drive<St, C> {
         mut follower: Follower<FlightKey, Landing>,
         position: Position,
     ) -> Command {
-        let has_waited = follower.flight().head().is_none();
+        let has_waited = follower.flight().is_fetching();
         let begun = follower.flight().begun;
         let core = self.core.clone();
         let deadline = self.config.flight_deadline;
         let mut late = None;
         loop {
-            let arrival = follower.arrival(&mut late, || {
-                let waited = core.clock.now().ticks.since(begun.at);
+            let arrival = follower.arrival(&mut late, |led_at| {
+                let waited = core.clock.now().ticks.since(led_at);
                 core.clock.sleep(deadline.saturating_sub(waited))
             });
             let arrival = arrival.await;
@@ -291,6 +297,8 @@ impl<St: Store, C: Clock> Drive<St, C> {
                         true => Standing::Good,
                         false => core.standing(landing.meta(), &self.place, now),
                     };
+                    // Not where the leader has found it in the store after all.
+                    let has_waited = has_waited && landing.meta().requested.ticks >= begun.at;
                     let (facts, head) = (&self.facts, &*landing);
                     let command = self.transaction.arrived(facts, head, has_waited, standing, now);
                     if let Command::Follow(_) = command {
@@ -351,14 +359,26 @@ impl<St: Store, C: Clock> Drive<St, C> {
             };
             match verdict {
                 // They are told when the body, or all of it, is put behind their flight.
-                Verdict::Streams | Verdict::Landed => {}
+                Verdict::Streams | Verdict::Landed => {
+                    if let Some(key) = self.marked.take() {
+                        self.core.flights.note_usable(&key);
+                    }
+                }
                 Verdict::Unusable { by_request } => {
                     if let Some(lead) = self.leading.take() {
-                        lead.unusable(by_request);
+                        // What comes of a refresh says little of what clients would be answered.
+                        let is_refresh = self.transaction.is_refresh();
+                        if is_refresh {
+                            self.core.flights.note_rest(lead.key(), self.core.clock.now().ticks);
+                        }
+                        lead.unusable(by_request || is_refresh);
                     }
                 }
                 Verdict::Failed(failure) => {
                     if let Some(lead) = self.leading.take() {
+                        if self.transaction.is_refresh() {
+                            self.core.flights.note_rest(lead.key(), self.core.clock.now().ticks);
+                        }
                         lead.failed(failure);
                     }
                 }

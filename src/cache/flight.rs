@@ -13,7 +13,8 @@ use crate::time::Ticks;
 pub(crate) struct Flight {
     phase: Phase,
     has_failed: bool,
-    has_passed: bool,
+    /// How many answers were of no use to others, by the fault of one request each.
+    passed: u8,
 }
 
 /// Where a flight stands.
@@ -95,7 +96,7 @@ pub(crate) enum Prospect {
 impl Flight {
     /// One that has just begun, with a leader. `after_failure` where an earlier one failed a short while ago.
     pub(crate) fn new(after_failure: bool) -> Self {
-        Self { phase: Phase::Fetching, has_failed: after_failure, has_passed: false }
+        Self { phase: Phase::Fetching, has_failed: after_failure, passed: 0 }
     }
 
     /// What comes of an event: whether anything does, which those who wait have to know.
@@ -105,10 +106,10 @@ impl Flight {
             (Phase::Fetching, Event::Streams) => Phase::Streaming,
             (Phase::Fetching, Event::Landed) => Phase::Whole,
             (Phase::Fetching, Event::Uncacheable) => Phase::Uncacheable,
-            // Once: where each has an answer of its own, waiting in line for it would be of no use.
-            (Phase::Fetching, Event::Unusable) if self.has_passed => Phase::Uncacheable,
+            // A few times: where each has such an answer, waiting in line for it is of no use.
+            (Phase::Fetching, Event::Unusable) if self.passed >= PASSED_MAX => Phase::Uncacheable,
             (Phase::Fetching, Event::Unusable) => {
-                self.has_passed = true;
+                self.passed += 1;
                 Phase::Vacant(None)
             }
             (Phase::Fetching, Event::Left) => Phase::Vacant(None),
@@ -188,6 +189,11 @@ impl BackOff {
         Self { failure, until: now.plus(length), length, is_used_up: is_taken }
     }
 
+    /// The call that was admitted was not made after all.
+    pub(crate) fn give_back(&mut self) {
+        self.is_used_up = false;
+    }
+
     /// Whether one more call may be made, which is then taken.
     pub(crate) fn admits(&mut self, now: Ticks) -> bool {
         let admits = now >= self.until || !self.is_used_up;
@@ -196,5 +202,7 @@ impl BackOff {
     }
 }
 
+/// So many of those who wait lead in turn, one after the other.
+const PASSED_MAX: u8 = 3;
 pub(crate) const BACK_OFF_MIN: Duration = Duration::from_secs(1);
 pub(crate) const BACK_OFF_MAX: Duration = Duration::from_secs(30);

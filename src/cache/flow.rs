@@ -51,6 +51,8 @@ pub(crate) struct Transaction {
     collapses: bool,
     /// By what the request selects, once that is known.
     selecting: Option<By>,
+    /// Whether it refreshes what is stored, and if so within a partition.
+    refreshes: Option<bool>,
     /// How many flights it may join yet.
     flights_left: u8,
 }
@@ -163,6 +165,7 @@ impl Transaction {
             store_failed: false,
             collapses,
             selecting: None,
+            refreshes: None,
             flights_left: joining::FLIGHTS_MAX,
         }
     }

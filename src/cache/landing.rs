@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body::Body as HttpBody;
 
 use crate::cache::collapse::{Body, Head, Lead, Reader, Shared, Sink};
@@ -17,7 +17,7 @@ use crate::cache::mark::Position;
 use crate::cache::source::source;
 use crate::clock::Clock;
 use crate::error::BoxError;
-use crate::fields::number;
+use crate::fields::{list, number};
 use crate::rules::reason::Reason;
 use crate::rules::stored_fields::storable_fields;
 use crate::store::Store;
@@ -81,12 +81,14 @@ where
 {
     let (parts, body) = response.into_parts();
     let mut meta = *meta;
-    if let Some(length) = length.filter(|_| meta.status != StatusCode::NO_CONTENT) {
+    core.names.share(&mut meta.lines);
+    let awaits_trailers = parts.headers.contains_key(header::TRAILER);
+    let trailer = shared_trailer(&parts.headers, &filing.left_out);
+    // RFC 9110 §15.3.5: a length says nothing of a 204, which has no content.
+    let length = length.filter(|_| meta.status != StatusCode::NO_CONTENT);
+    if let Some(length) = length {
         meta.lines.set_length(number::value(length));
     }
-    core.names.share(&mut meta.lines);
-    let trailer = parts.headers.get(header::TRAILER).cloned();
-    let awaits_trailers = trailer.is_some();
     let exact = body.size_hint().exact();
     let head = Arc::new(Landing {
         vary: filing.vary.clone(),
@@ -113,14 +115,6 @@ where
     Response::from_parts(parts, reader)
 }
 
-impl<St: Store, C: Clock> Core<St, C> {
-    /// What a flight that begins now has to note.
-    pub(crate) fn begun(&self) -> Begun {
-        let (position, doubts) = (self.stamps.position(), self.doubts());
-        Begun { position, doubts, at: self.clock.now().ticks, turned_down: 0 }
-    }
-}
-
 pub(crate) fn body_bytes_max<St: Store, C>(core: &Core<St, C>, config: &Config) -> u64 {
     config.body_bytes_max.min(core.store.entry_bytes_max())
 }
@@ -135,6 +129,10 @@ struct Filling<St, C> {
 }
 
 impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
+    fn shared(&self, trailers: &HeaderMap) -> HeaderMap {
+        storable_fields(trailers, &self.filing.left_out)
+    }
+
     fn complete(
         self: Box<Self>,
         flight: &Arc<Shared<Landing>>,
@@ -173,6 +171,15 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
         }
         self.core.not_stored(Some(reason));
     }
+}
+
+/// The names of the trailers that are for those who did not ask for them.
+fn shared_trailer(headers: &HeaderMap, left_out: &[HeaderName]) -> Option<HeaderValue> {
+    let is_shared =
+        |name: &&[u8]| HeaderName::from_bytes(name).is_ok_and(|name| !left_out.contains(&name));
+    let names: Vec<&[u8]> = list::members(headers, header::TRAILER).filter(is_shared).collect();
+    let names = names.join(&b", "[..]);
+    HeaderValue::from_bytes(&names).ok().filter(|names| !names.is_empty())
 }
 
 /// The whole of a stored response, from its head and a body that is there.

@@ -15,21 +15,28 @@ use crate::clock::Sleep;
 
 /// The flight that a request leads now: what its future and what is inside it both know.
 #[derive(Clone, Default)]
-pub(crate) struct Lifeline(Arc<Mutex<Option<Arc<Shared<Landing>>>>>);
+pub(crate) struct Lifeline(Arc<Mutex<Line>>);
+
+#[derive(Default)]
+struct Line {
+    flight: Option<Arc<Shared<Landing>>>,
+    /// The future is being dropped, and did not end by itself.
+    is_cut: bool,
+}
 
 impl Lifeline {
     fn set(&self, flight: Option<Arc<Shared<Landing>>>) {
-        let before = std::mem::replace(&mut *self.lock(), flight);
+        let before = std::mem::replace(&mut self.lock().flight, flight);
         drop(before);
     }
 
     /// Whether others wait for what it fetches.
     fn is_waited_for(&self) -> bool {
-        let flight = self.lock().clone();
+        let flight = self.lock().flight.clone();
         flight.is_some_and(|flight| flight.is_waited_for())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Shared<Landing>>>> {
+    fn lock(&self) -> MutexGuard<'_, Line> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -52,7 +59,13 @@ impl Leading {
         if let Some(lifeline) = &self.lifeline {
             lifeline.set(lead.as_ref().map(|lead| lead.flight().clone()));
         }
-        self.lead = lead;
+        let before = std::mem::replace(&mut self.lead, lead);
+        let is_cut = self.lifeline.as_ref().is_some_and(|line| line.lock().is_cut);
+        match before {
+            // A panic that drops the future from outside is none of the inner service's.
+            Some(lead) if is_cut => lead.left(),
+            before => drop(before),
+        }
     }
 
     pub(crate) fn key(&self) -> Option<&FlightKey> {
@@ -112,8 +125,9 @@ impl<F: Future + Send + 'static> Driven for Drive<F> {
     fn left(mut self: Pin<Box<Self>>) {
         let this = self.as_mut().project();
         let Some((lifeline, keeper)) = this.lifeline.take() else { return };
-        if !lifeline.is_waited_for() {
+        if !lifeline.is_waited_for() || std::thread::panicking() {
             // Nobody wants it, and nobody knows whether it could be stored.
+            lifeline.lock().is_cut = true;
             return;
         }
         *this.late = keeper.sleep(*this.deadline);

@@ -31,6 +31,7 @@ mod feed;
 mod filing;
 mod finish;
 mod flight;
+mod flights;
 mod flow;
 mod future;
 mod handle;

@@ -10,7 +10,6 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::cache::background::NotBegun;
-use crate::cache::collapse::Joined;
 use crate::cache::core::Core;
 use crate::cache::driver::Driver;
 use crate::cache::entry::EntryMeta;
@@ -48,13 +47,11 @@ where
     B::Error: Into<BoxError>,
 {
     let Some(request) = request_for(core, config, place, stored, head) else { return false };
-    let demand = transaction.refreshes(request.headers());
-    let lead =
-        match core.join(&core.flight_key(transaction.flight()), place, &demand, core.doubts()) {
-            Joined::Lead(lead) => lead,
-            // Somebody does it; or it is of no use for now.
-            Joined::Follow(_) | Joined::Alone | Joined::BackedOff { .. } => return true,
-        };
+    let partition = config.telling.partition.as_ref();
+    let is_partitioned = partition.is_some_and(|own| own.of(head, &core.secret).is_some());
+    let demand = transaction.refreshes(is_partitioned);
+    // Else somebody does it already; or it is of no use for now.
+    let Some(lead) = core.lead_refresh(&core.flight_key(transaction.flight())) else { return true };
     core.stats.refreshing();
     let request = request.map(|()| ReqBody::default());
     let finish = Finish::new(config, core.id, RequestHead::from(&request));

@@ -30,6 +30,17 @@ pub(crate) struct OnFailure {
     pub(crate) disconnect: bool,
 }
 
+impl Reuse {
+    /// Whether it may be served as it is.
+    pub(crate) fn serves(self) -> bool {
+        match self {
+            Self::Fresh { .. } => true,
+            Self::Revalidate { meanwhile, .. } => meanwhile.is_some(),
+            Self::Unsatisfiable => false,
+        }
+    }
+}
+
 impl CachePolicy {
     pub(crate) fn reuse(
         &self,

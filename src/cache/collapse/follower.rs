@@ -12,6 +12,7 @@ use crate::cache::collapse::wakers::Seat;
 use crate::cache::collapse::{Head, Task};
 use crate::cache::flight::{Event, Failure, Prospect};
 use crate::rules::reason::Reason;
+use crate::time::Ticks;
 
 /// Waits for the head. Whoever is the last to leave a flight that nobody leads ends it.
 pub(crate) struct Follower<K: Hash + Eq + Clone, H: Head> {
@@ -44,20 +45,23 @@ impl<K: Hash + Eq + Clone, H: Head> Follower<K, H> {
         &self.flight
     }
 
-    /// Waits until there is a head, or somebody has to take over. `late` is for how long, begun with the first
-    /// wait: after that the flight counts as failed, for all who wait.
+    /// Waits until there is a head, or somebody has to take over. `late` is for how long since there is a leader:
+    /// after that the flight counts as failed, for all who wait.
     pub(crate) async fn arrival(
         &mut self,
-        late: &mut Option<Option<Task>>,
-        sleep: impl Fn() -> Option<Task>,
+        late: &mut Option<(Ticks, Option<Task>)>,
+        sleep: impl Fn(Ticks) -> Option<Task>,
     ) -> Arrival<H> {
         poll_fn(|cx| {
             if let Poll::Ready(arrival) = self.poll_arrival(cx) {
                 return Poll::Ready(arrival);
             }
-            let late = late.get_or_insert_with(&sleep);
-            if late.as_mut().is_some_and(|late| late.as_mut().poll(cx).is_ready()) {
-                *late = None;
+            let led_at = self.flight.led_at();
+            if late.as_ref().is_none_or(|(since, _)| *since != led_at) {
+                *late = Some((led_at, sleep(led_at)));
+            }
+            let sleep = late.as_mut().and_then(|(_, sleep)| sleep.as_mut());
+            if sleep.is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
                 self.table.expire(&self.key, &self.flight);
                 return self.poll_arrival(cx);
             }
@@ -78,7 +82,7 @@ impl<K: Hash + Eq + Clone, H: Head> Follower<K, H> {
                 Prospect::Read => match state.head.clone() {
                     Some(head) => {
                         let slot = state.seat_reader();
-                        let reader = Reader::new(self.flight.clone(), slot);
+                        let reader = Reader::new(self.flight.clone(), slot, false);
                         (Some(Arrival::Landed(head, reader)), None)
                     }
                     // It is being made into what is stored.
@@ -92,7 +96,15 @@ impl<K: Hash + Eq + Clone, H: Head> Follower<K, H> {
 
     /// Takes over, where nobody has meanwhile.
     pub(crate) fn lead(self) -> Result<Lead<K, H>, Self> {
-        let is_led = self.flight.lock().flight.on(Event::Led);
+        let now = self.flight.keeper.now();
+        let is_led = {
+            let mut state = self.flight.lock();
+            let is_led = state.flight.on(Event::Led);
+            if is_led {
+                state.led_at = now;
+            }
+            is_led
+        };
         match is_led {
             true => Ok(Lead::new(self.table.clone(), self.key.clone(), self.flight.clone())),
             false => Err(self),

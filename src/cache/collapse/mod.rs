@@ -49,6 +49,9 @@ pub(crate) trait Source: Send {
 
 /// What becomes of a body. Each is told its end exactly once, when no lock is held.
 pub(crate) trait Sink<H: Head>: Send {
+    /// What of these trailers is for those who did not ask for them. Called under the lock.
+    fn shared(&self, trailers: &HeaderMap) -> HeaderMap;
+
     fn complete(
         self: Box<Self>,
         flight: &Arc<Shared<H>>,

@@ -22,9 +22,11 @@ use crate::rules::reason::Reason;
 pub(crate) struct Reader<H: Head> {
     flight: Arc<Shared<H>>,
     slot: usize,
+    /// It is the answer to its own request.
+    is_leader: bool,
     seat: Seat,
-    /// While others are too far behind: for whom, and until when.
-    stall: Option<(u64, Option<Task>)>,
+    /// While others are too far behind: where the slowest is, since which turn, and until when.
+    stall: Option<(u64, u64, Option<Task>)>,
     /// The inner body, when nobody else reads it and it is not stored.
     own: Option<Own>,
     /// It reads for nobody, so that the body comes to be stored.
@@ -52,18 +54,27 @@ struct Own {
 type Read = Poll<Option<Result<Frame<Bytes>, ReadError>>>;
 
 impl<H: Head> Reader<H> {
-    pub(super) fn new(flight: Arc<Shared<H>>, slot: usize) -> Self {
-        Self { flight, slot, seat: Seat::default(), stall: None, own: None, is_background: false }
+    pub(super) fn new(flight: Arc<Shared<H>>, slot: usize, is_leader: bool) -> Self {
+        Self {
+            flight,
+            slot,
+            is_leader,
+            seat: Seat::default(),
+            stall: None,
+            own: None,
+            is_background: false,
+        }
     }
 
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Read {
         loop {
             if let Some(own) = &mut self.own {
-                return own.poll_frame(cx);
+                return own.poll_frame(self.is_leader, cx);
             }
+            let mut waker = Some(cx.waker().clone());
             let (next, woken) = {
                 let mut state = self.flight.lock();
-                let next = state.next(self.slot, &mut self.seat, cx.waker());
+                let next = state.next(self.slot, self.is_leader, &mut self.seat, &mut waker);
                 let has_freed = matches!(next, Next::Data(_)) && state.forget(&*self.flight.keeper);
                 (next, has_freed.then(|| state.wakers.take()))
             };
@@ -107,18 +118,21 @@ impl<H: Head> Reader<H> {
     fn is_waited_out(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(slowest) = self.flight.lock().slowest() else { return Poll::Ready(()) };
         let keeper = &self.flight.keeper;
-        let stall = match &mut self.stall {
+        let (_, turn, sleep) = match &mut self.stall {
             Some(stall) if stall.0 == slowest => stall,
-            stall => stall.insert((slowest, keeper.sleep(READER_STALL_MAX))),
+            stall => {
+                let turn = self.flight.lock().begin_turn();
+                stall.insert((slowest, turn, keeper.sleep(READER_STALL_MAX)))
+            }
         };
-        let Some(sleep) = &mut stall.1 else { return Poll::Pending };
+        let (turn, Some(sleep)) = (*turn, sleep) else { return Poll::Pending };
         if sleep.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
         self.stall = None;
         let woken = {
             let mut state = self.flight.lock();
-            state.cut_off(slowest);
+            state.cut_off(turn);
             state.forget(&**keeper);
             state.wakers.take()
         };
@@ -139,8 +153,12 @@ impl<H: Head> Reader<H> {
         let place = state.place_of(self.slot);
         let is_at_end = place.is_some_and(|place| place >= state.gathered.end());
         match &state.end {
-            Some(End::Whole(None)) => is_at_end,
-            Some(End::Whole(Some(_))) => place.is_some_and(|place| place > state.gathered.end()),
+            Some(End::Whole { trailers, shared }) => {
+                match if self.is_leader { trailers } else { shared } {
+                    None => is_at_end,
+                    Some(_) => place.is_some_and(|place| place > state.gathered.end()),
+                }
+            }
             _ => false,
         }
     }
@@ -152,7 +170,7 @@ impl<H: Head> Reader<H> {
         };
         let left = match (&state.end, state.limits.exact) {
             // An exact size would make HTTP/1.1 servers send a length, which leaves no room for trailers.
-            (Some(End::Whole(None)), _) => Some(state.gathered.end()),
+            (Some(End::Whole { trailers: None, .. }), _) => Some(state.gathered.end()),
             (None, Some(exact)) if !state.limits.awaits_trailers => Some(exact),
             _ => None,
         };
@@ -206,7 +224,7 @@ impl<H: Head> Reader<H> {
 }
 
 impl Own {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Read {
+    fn poll_frame(&mut self, is_leader: bool, cx: &mut Context<'_>) -> Read {
         let frame = match ready!(self.source.as_mut().poll_frame(cx)) {
             Some(Ok(frame)) => frame,
             // RFC 9112 §6.3: not whole, whatever the inner body says.
@@ -217,6 +235,8 @@ impl Own {
         match frame.data_ref() {
             Some(data) => self.left = self.left.saturating_sub(data.len() as u64),
             None if self.left > 0 => return Poll::Ready(Some(Err(ReadError::Interrupted))),
+            // Nobody knows any more which of them are for others.
+            None if !is_leader => return Poll::Ready(None),
             None => {}
         }
         Poll::Ready(Some(Ok(frame)))
@@ -240,7 +260,7 @@ impl<H: Head> Drop for Reader<H> {
                 Leaving::Whole => self.flight.settle(Settled::Ended(None)),
                 Leaving::GoesOn => {
                     let (flight, slot) = (self.flight.clone(), self.slot);
-                    let mut rest = Self::new(flight, slot);
+                    let mut rest = Self::new(flight, slot, self.is_leader);
                     rest.is_background = true;
                     // Dropped without having begun, it leaves for this one.
                     self.flight.keeper.keep_on(Box::pin(rest.go_on()));

@@ -16,6 +16,7 @@ use crate::cache::flight::{Event, Flight, Prospect};
 use crate::error::BoxError;
 use crate::rules::reason::Reason;
 use crate::sync::lock::{Mutex, MutexGuard};
+use crate::time::Ticks;
 
 /// One flight. *Invariant*: nothing that others wrote (a body, a waker, a sink) is called or dropped while its
 /// lock is held.
@@ -38,12 +39,23 @@ pub(crate) struct Body<H: Head> {
 
 impl<H: Head> Shared<H> {
     pub(crate) fn new(keeper: Arc<dyn Keeper>, begun: H::Begun, after_failure: bool) -> Arc<Self> {
-        let state = Mutex::new(State::new(Flight::new(after_failure)));
+        let state = State::new(Flight::new(after_failure), keeper.now());
+        let state = Mutex::new(state);
         Arc::new(Self { begun, keeper, state })
     }
 
     pub(crate) fn prospect(&self) -> Prospect {
         self.lock().flight.prospect()
+    }
+
+    /// Since when there is a leader.
+    pub(super) fn led_at(&self) -> Ticks {
+        self.lock().led_at
+    }
+
+    /// Whether its head is yet to come: the inner service is being asked.
+    pub(crate) fn is_fetching(&self) -> bool {
+        matches!(self.prospect(), Prospect::Wait | Prospect::Vacant(_))
     }
 
     pub(crate) fn head(&self) -> Option<Arc<H>> {
@@ -75,7 +87,7 @@ impl<H: Head> Shared<H> {
             self.settle(Settled::Ended(None));
         }
         woken.wake();
-        Reader::new(self.clone(), slot)
+        Reader::new(self.clone(), slot, true)
     }
 
     /// Something happened to the flight before its body began. Answers whether anything came of it.
@@ -138,14 +150,18 @@ impl<H: Head> Shared<H> {
             let (end, reason) = match settled {
                 // RFC 9112 §6.3: not whole, whatever the inner body says.
                 Settled::Ended(_) if is_short => (End::Broken(None), Some(Reason::Length)),
-                Settled::Ended(trailers) => (End::Whole(trailers), None),
+                Settled::Ended(trailers) => {
+                    let own = trailers.as_ref();
+                    let shared = state.sink.as_ref().zip(own).map(|(sink, all)| sink.shared(all));
+                    (End::Whole { trailers, shared }, None)
+                }
                 Settled::Broke(error, reason) => (End::Broken(error), Some(reason)),
             };
             let done = match (&end, state.sink.is_some()) {
-                (End::Whole(trailers), true) => Ok((state.taken(), trailers.clone())),
+                (End::Whole { trailers, .. }, true) => Ok((state.taken(), trailers.clone())),
                 _ => Err(reason.unwrap_or(Reason::TooLarge)),
             };
-            let event = if matches!(end, End::Whole(_)) { Event::Ended } else { Event::Broke };
+            let event = if matches!(end, End::Whole { .. }) { Event::Ended } else { Event::Broke };
             state.flight.on(event);
             state.end = Some(end);
             (state.is_polled, state.is_armed) = (false, false);

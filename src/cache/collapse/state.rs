@@ -13,9 +13,12 @@ use crate::cache::collapse::{Head, Keeper, ReadError, Sink, Source};
 use crate::cache::flight::{Event, Flight};
 use crate::error::BoxError;
 use crate::rules::reason::Reason;
+use crate::time::Ticks;
 
 pub(super) struct State<H: Head> {
     pub(super) flight: Flight,
+    /// Since when there is a leader.
+    pub(super) led_at: Ticks,
     /// Who waits for the head.
     pub(super) waiting: usize,
     pub(super) wakers: Wakers,
@@ -33,16 +36,26 @@ pub(super) struct State<H: Head> {
     /// Until the body has ended, or is known not to be stored.
     pub(super) sink: Option<Box<dyn Sink<H>>>,
     /// How far each reader has come.
-    readers: Vec<Option<u64>>,
+    readers: Vec<Option<At>>,
+    /// Counts how often somebody began to wait for the slowest.
+    turn: u64,
     pub(super) reading: usize,
     /// How much memory was asked for and not given back.
     charged: u64,
     pub(super) limits: Limits,
 }
 
+/// Where a reader is, and in which turn it came there.
+#[derive(Clone, Copy)]
+struct At {
+    place: u64,
+    turn: u64,
+}
+
 /// How a body ended.
 pub(super) enum End {
-    Whole(Option<HeaderMap>),
+    /// With trailers as they came, and as they are for those who did not ask for them.
+    Whole { trailers: Option<HeaderMap>, shared: Option<HeaderMap> },
     /// With the error of the inner body, for the first who comes to it.
     Broken(Option<BoxError>),
 }
@@ -82,9 +95,11 @@ pub(super) enum Next {
 }
 
 impl<H: Head> State<H> {
-    pub(super) fn new(flight: Flight) -> Self {
+    pub(super) fn new(flight: Flight, led_at: Ticks) -> Self {
         Self {
             flight,
+            led_at,
+            turn: 0,
             waiting: 0,
             wakers: Wakers::default(),
             head: None,
@@ -112,11 +127,11 @@ impl<H: Head> State<H> {
         };
         match free.and_then(|slot| Some((slot, self.readers.get_mut(slot)?))) {
             Some((slot, place)) => {
-                *place = Some(0);
+                *place = Some(At { place: 0, turn: self.turn });
                 slot
             }
             None => {
-                self.readers.push(Some(0));
+                self.readers.push(Some(At { place: 0, turn: self.turn }));
                 self.readers.len() - 1
             }
         }
@@ -129,10 +144,18 @@ impl<H: Head> State<H> {
         place.is_some()
     }
 
-    /// Cuts off all who have come no further than here.
-    pub(super) fn cut_off(&mut self, place: u64) {
+    /// Somebody begins to wait for the slowest. Answers the turn.
+    pub(super) fn begin_turn(&mut self) -> u64 {
+        self.turn += 1;
+        self.turn
+    }
+
+    /// Cuts off all who have something to read and have not moved since that turn began.
+    pub(super) fn cut_off(&mut self, turn: u64) {
+        let end = self.gathered.end();
         for slot in 0..self.readers.len() {
-            if self.place_of(slot) == Some(place) {
+            let at = self.readers.get(slot).copied().flatten();
+            if at.is_some_and(|at| at.turn < turn && at.place < end) {
                 self.unseat(slot);
             }
         }
@@ -145,20 +168,27 @@ impl<H: Head> State<H> {
 
     /// How far the slowest reader has come.
     pub(super) fn slowest(&self) -> Option<u64> {
-        self.readers.iter().flatten().copied().min()
+        self.readers.iter().flatten().map(|at| at.place).min()
     }
 
     pub(super) fn place_of(&self, slot: usize) -> Option<u64> {
-        self.readers.get(slot).copied().flatten()
+        self.readers.get(slot).copied().flatten().map(|at| at.place)
     }
 
     pub(super) fn move_to(&mut self, slot: usize, place: u64) {
+        let turn = self.turn;
         if let Some(reader) = self.readers.get_mut(slot) {
-            *reader = Some(place);
+            *reader = Some(At { place, turn });
         }
     }
 
-    pub(super) fn next(&mut self, slot: usize, seat: &mut Seat, waker: &Waker) -> Next {
+    pub(super) fn next(
+        &mut self,
+        slot: usize,
+        is_leader: bool,
+        seat: &mut Seat,
+        waker: &mut Option<Waker>,
+    ) -> Next {
         let Some(place) = self.place_of(slot) else { return Next::Error(ReadError::Stalled) };
         if let Some(data) = self.gathered.read(place) {
             self.move_to(slot, place + data.len() as u64);
@@ -166,10 +196,11 @@ impl<H: Head> State<H> {
         }
         match &mut self.end {
             // Not reached: what somebody has still to read is kept.
-            Some(End::Whole(_)) if place < self.gathered.end() => {
+            Some(End::Whole { .. }) if place < self.gathered.end() => {
                 return Next::Error(ReadError::Interrupted);
             }
-            Some(End::Whole(trailers)) => {
+            Some(End::Whole { trailers, shared }) => {
+                let trailers = if is_leader { trailers } else { shared };
                 let trailers = trailers.clone().filter(|_| place <= self.gathered.end());
                 if trailers.is_some() {
                     // Behind the last byte: they were read.
@@ -186,7 +217,7 @@ impl<H: Head> State<H> {
         let is_blocked =
             self.limits.is_outgrown && self.gathered.bytes() >= self.limits.bytes_max.max(1);
         if self.is_polled || self.is_armed && !is_alone || is_blocked {
-            let replaced = self.wakers.wait(seat, waker.clone());
+            let replaced = waker.take().and_then(|waker| self.wakers.wait(seat, waker));
             return Next::Wait { is_blocked, replaced };
         }
         match self.source.take() {
@@ -207,7 +238,7 @@ impl<H: Head> State<H> {
     pub(super) fn taken(&mut self) -> Bytes {
         let end = self.gathered.end();
         let body = self.gathered.take();
-        if self.readers.iter().flatten().any(|place| *place < end) {
+        if self.readers.iter().flatten().any(|at| at.place < end) {
             self.gathered.put_back(body.clone());
         }
         body

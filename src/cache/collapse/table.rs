@@ -29,17 +29,13 @@ pub(crate) struct Table<K: Hash + Eq, H: Head> {
 
 struct Shard<K: Hash + Eq, H: Head> {
     flights: HashMap<K, Arc<Shared<H>>, RandomState>,
-    /// What was learnt of keys, bounded in number: the one that nobody asked for longest is forgotten.
-    known: LruCache<K, Known, RandomState>,
-}
-
-#[derive(Clone, Copy)]
-enum Known {
-    /// The origin's answers are of no use to others.
-    Uncacheable {
-        until: Ticks,
-    },
-    BackOff(BackOff),
+    // Bounded in number, and each for itself: answers of one kind do not have what was learnt from others forgotten.
+    /// The origin's answers are of no use to others until then.
+    uncacheable: LruCache<K, Ticks, RandomState>,
+    /// The inner service is spared.
+    spared: LruCache<K, BackOff, RandomState>,
+    /// Nothing is refreshed.
+    resting: LruCache<K, BackOff, RandomState>,
 }
 
 /// What a request is to a flight.
@@ -74,11 +70,13 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
     }
 
     /// Joins the flight of the key, or begins one. `is_of_use` says whether this request may have what the
-    /// flight brings, as far as that is known.
+    /// flight brings, as far as that is known; `stays_apart` whether it goes alone where that was of no use to
+    /// others.
     pub(crate) fn join(
         self: &Arc<Self>,
         key: &K,
         keeper: &Arc<dyn Keeper>,
+        stays_apart: bool,
         begun: impl FnOnce() -> H::Begun,
         is_of_use: impl FnOnce(&Shared<H>) -> bool,
     ) -> Joined<K, H> {
@@ -91,23 +89,29 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
                 return Joined::Follow(Follower::new(self.clone(), key.clone(), flight.clone()));
             }
         }
-        let mut after_failure = false;
-        let known = if shard.known.is_empty() { None } else { shard.known.get_mut(key) };
-        let is_noted = known.is_some();
-        match known {
-            Some(Known::Uncacheable { until }) if now < *until => return Joined::Alone,
-            Some(Known::BackOff(back_off)) => {
-                let BackOff { failure, until, .. } = *back_off;
-                if !back_off.admits(now) {
-                    return Joined::BackedOff { failure, until };
-                }
-                after_failure = now < until;
+        let Shard { flights, uncacheable, spared, .. } = &mut *shard;
+        let mut is_noted = false;
+        if !uncacheable.is_empty()
+            && let Some(until) = uncacheable.get(key)
+        {
+            if stays_apart && now < *until {
+                return Joined::Alone;
             }
-            _ => {}
+            is_noted = true;
+        }
+        let mut after_failure = false;
+        if !spared.is_empty()
+            && let Some(back_off) = spared.get_mut(key)
+        {
+            let BackOff { failure, until, .. } = *back_off;
+            if !back_off.admits(now) {
+                return Joined::BackedOff { failure, until };
+            }
+            (is_noted, after_failure) = (true, now < until);
         }
         let flight = Shared::new(keeper.clone(), begun(), after_failure);
         // One that it takes the place of goes on for those who are on it.
-        let replaced = shard.flights.insert(key.clone(), flight.clone());
+        let replaced = flights.insert(key.clone(), flight.clone());
         drop(shard);
         drop(replaced);
         Joined::Lead(Lead {
@@ -115,22 +119,40 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
             key: key.clone(),
             flight,
             is_noted,
+            is_second: after_failure,
             is_over: false,
         })
     }
 
     /// Remembers that waiting for others is of no use: by the origin's word, whoever asks.
-    pub(crate) fn note_uncacheable(&self, key: &K, now: Ticks) {
-        let until = now.plus(UNCACHEABLE_FOR);
-        self.shard(key).known.put(key.clone(), Known::Uncacheable { until });
+    fn note_uncacheable(&self, key: &K, now: Ticks) {
+        self.shard(key).uncacheable.put(key.clone(), now.plus(UNCACHEABLE_FOR));
+    }
+
+    /// Forgets what was learnt: a response came that others may use.
+    pub(crate) fn note_usable(&self, key: &K) {
+        let mut shard = self.shard(key);
+        shard.uncacheable.pop(key);
+        shard.spared.pop(key);
+        shard.resting.pop(key);
+    }
+
+    /// Whether a refresh has failed a short while ago.
+    pub(crate) fn rests(&self, key: &K, now: Ticks) -> bool {
+        self.shard(key).resting.peek(key).is_some_and(|resting| now < resting.until)
+    }
+
+    /// A refresh has failed, or brought what is of no use: it is not begun anew for a while.
+    pub(crate) fn note_rest(&self, key: &K, now: Ticks) {
+        let mut shard = self.shard(key);
+        let before = shard.resting.peek(key).copied();
+        let resting = BackOff::after(before, Failure::Status, now, true);
+        shard.resting.put(key.clone(), resting);
     }
 
     /// Until when the key is spared, where it is.
     pub(crate) fn spared_until(&self, key: &K) -> Option<Ticks> {
-        match self.shard(key).known.peek(key) {
-            Some(Known::BackOff(back_off)) => Some(back_off.until),
-            _ => None,
-        }
+        self.shard(key).spared.peek(key).map(|spared| spared.until)
     }
 
     fn note_failure(&self, key: &K, failure: Failure, now: Ticks, is_taken: bool) {
@@ -138,12 +160,8 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
             return;
         }
         let mut shard = self.shard(key);
-        let before = match shard.known.peek(key) {
-            Some(Known::BackOff(before)) => Some(*before),
-            _ => None,
-        };
-        let back_off = BackOff::after(before, failure, now, is_taken);
-        shard.known.put(key.clone(), Known::BackOff(back_off));
+        let before = shard.spared.peek(key).copied();
+        shard.spared.put(key.clone(), BackOff::after(before, failure, now, is_taken));
     }
 
     /// Those who wait have waited long enough. Its leader goes on by itself.
@@ -152,11 +170,6 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
             self.note_failure(key, Failure::Deadline, flight.keeper.now(), false);
             self.remove(key, flight, false);
         }
-    }
-
-    /// Forgets what was learnt: a response came that others may use.
-    fn note_usable(&self, key: &K) {
-        self.shard(key).known.pop(key);
     }
 
     /// The flight is over; what it brought is in the store, if it `has_landed`.
@@ -199,7 +212,9 @@ impl<K: Hash + Eq, H: Head> Shard<K, H> {
     fn new() -> Self {
         Self {
             flights: HashMap::with_hasher(RandomState::new()),
-            known: LruCache::with_hasher(KNOWN_MAX, RandomState::new()),
+            uncacheable: LruCache::with_hasher(KNOWN_MAX, RandomState::new()),
+            spared: LruCache::with_hasher(KNOWN_MAX, RandomState::new()),
+            resting: LruCache::with_hasher(KNOWN_MAX, RandomState::new()),
         }
     }
 }
@@ -216,12 +231,14 @@ pub(crate) struct Lead<K: Hash + Eq + Clone, H: Head> {
     flight: Arc<Shared<H>>,
     /// Something may be known of the key that a response of use to others ends.
     is_noted: bool,
+    /// It is the one call that is left while the inner service is spared.
+    is_second: bool,
     is_over: bool,
 }
 
 impl<K: Hash + Eq + Clone, H: Head> Lead<K, H> {
     pub(super) fn new(table: Arc<Table<K, H>>, key: K, flight: Arc<Shared<H>>) -> Self {
-        Self { table, key, flight, is_noted: true, is_over: false }
+        Self { table, key, flight, is_noted: true, is_second: false, is_over: false }
     }
 
     pub(crate) fn key(&self) -> &K {
@@ -262,6 +279,23 @@ impl<K: Hash + Eq + Clone, H: Head> Lead<K, H> {
         self.fail(failure);
     }
 
+    /// Its client left, and nothing goes on for it.
+    pub(crate) fn left(mut self) {
+        self.leave();
+    }
+
+    fn leave(&mut self) {
+        self.is_over = true;
+        if self.is_second
+            && !self.flight.is_waited_for()
+            && let Some(spared) = self.table.shard(&self.key).spared.peek_mut(&self.key)
+        {
+            spared.give_back();
+        }
+        self.flight.note(Event::Left);
+        self.table.remove_idle(&self.key, &self.flight);
+    }
+
     fn usable(&self) {
         if self.is_noted {
             self.table.note_usable(&self.key);
@@ -283,16 +317,15 @@ impl<K: Hash + Eq + Clone, H: Head> Drop for Lead<K, H> {
         if self.is_over {
             return;
         }
-        if std::thread::panicking() {
-            return self.fail(Failure::Panic);
+        match std::thread::panicking() {
+            true => self.fail(Failure::Panic),
+            false => self.leave(),
         }
-        self.flight.note(Event::Left);
-        self.table.remove_idle(&self.key, &self.flight);
     }
 }
 
 const SHARDS: u64 = 16;
-/// Of so many keys something is remembered, in each shard.
+/// Of so many keys each of these things is remembered, in each shard.
 const KNOWN_MAX: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// So long nobody waits for others, once the origin's answers were of no use to them. The first that is ends it.
 const UNCACHEABLE_FOR: Duration = Duration::from_secs(60);

@@ -81,10 +81,23 @@ fn the_second_failure_is_for_good() {
 }
 
 #[test]
-fn one_more_leads_where_an_answer_was_for_one_request_and_then_all_go_alone() {
+fn a_few_lead_where_answers_were_for_one_request_each_and_then_all_go_alone() {
     let mut flight = Flight::new(false);
-    assert!(flight.on(Event::Unusable) && flight.on(Event::Led) && flight.on(Event::Unusable));
+    for _ in 0..PASSED_MAX {
+        assert!(flight.on(Event::Unusable));
+        assert_eq!(flight.prospect(), Prospect::Vacant(None));
+        assert!(flight.on(Event::Led));
+    }
+    assert!(flight.on(Event::Unusable));
     assert_eq!(flight.prospect(), Prospect::Alone);
+}
+
+#[test]
+fn a_call_that_was_not_made_is_there_for_the_next() {
+    let mut spared = BackOff::after(None, ERROR, at(0), false);
+    assert!(spared.admits(at(1)) && !spared.admits(at(2)));
+    spared.give_back();
+    assert!(spared.admits(at(3)));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::flight::Failure;
@@ -73,14 +73,20 @@ impl Transaction {
         self.collapses = false;
     }
 
-    /// It refreshes what is stored, with these fields, for everybody who may be served that.
-    pub(crate) fn refreshes(&mut self, headers: &HeaderMap) -> Demand {
-        self.demand = Demand {
-            has_authorization: headers.contains_key(header::AUTHORIZATION),
-            has_cookie: headers.contains_key(header::COOKIE),
-            ..Demand::default()
-        };
+    /// It refreshes what is stored, for everybody who may be served that.
+    ///
+    /// What the request by which it comes had of credentials still counts for whether the response may be stored:
+    /// a service further out may have told of the client in the extensions, which go with it. But it leads for
+    /// everybody, so that there is one for each key; in a partition for those who ask as this one does.
+    pub(crate) fn refreshes(&mut self, is_partitioned: bool) -> Demand {
+        let Demand { has_authorization, has_cookie, .. } = self.demand;
+        self.demand = Demand { has_authorization, has_cookie, ..Demand::default() };
+        self.refreshes = Some(is_partitioned);
         self.demand
+    }
+
+    pub(crate) fn is_refresh(&self) -> bool {
+        self.refreshes.is_some()
     }
 
     /// What it found is no longer served meanwhile, but looked up once more and validated first.
@@ -249,6 +255,7 @@ impl Transaction {
         let class = u8::from(self.demand.has_authorization)
             | u8::from(self.demand.has_cookie) << 1
             | u8::from(has_own_condition) << 2;
+        let class = if self.refreshes == Some(false) { 0 } else { class };
         let selecting = self.selecting.as_ref().map(|by| (by.list(), &by.values));
         self.place.flight(class, selecting)
     }
