@@ -6,31 +6,39 @@ use std::thread;
 use std::time::Duration;
 
 /// Ends the program where one run takes much longer than any should.
-pub struct Watch(Arc<AtomicU64>);
+pub struct Watch(Arc<Running>);
+
+#[derive(Default)]
+struct Running {
+    seed: AtomicU64,
+    /// How many runs have begun.
+    begun: AtomicU64,
+}
 
 impl Watch {
     pub fn new() -> Self {
-        let running = Arc::new(AtomicU64::new(0));
-        let seen = Arc::downgrade(&running);
+        let running = Arc::<Running>::default();
+        let watched = Arc::downgrade(&running);
         thread::spawn(move || {
             let mut before = u64::MAX;
             loop {
                 thread::sleep(RUN_MAX);
-                let Some(seed) = seen.upgrade().map(|seed| seed.load(Ordering::Relaxed)) else {
-                    return;
-                };
-                if seed == before {
+                let Some(running) = watched.upgrade() else { return };
+                let begun = running.begun.load(Ordering::Relaxed);
+                if begun == before {
+                    let seed = running.seed.load(Ordering::Relaxed);
                     eprintln!("TOWER_KEEP_SEED={seed}: it does not come back");
                     std::process::abort();
                 }
-                before = seed;
+                before = begun;
             }
         });
         Self(running)
     }
 
     pub fn begins(&self, seed: u64) {
-        self.0.store(seed, Ordering::Relaxed);
+        self.0.seed.store(seed, Ordering::Relaxed);
+        self.0.begun.fetch_add(1, Ordering::Relaxed);
     }
 }
 
