@@ -1,9 +1,10 @@
 //! What all clones of one layer share: the store, the clock, and what is counted.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use ahash::RandomState;
 use http::Extensions;
 
 use crate::cache::background::Background;
-use crate::cache::collapse::Table;
+use crate::cache::collapse::{Table, Yielding};
 use crate::cache::entry::{Entry, EntryMeta, Stored};
 use crate::cache::feed::{Feed, LAG_MAX};
 use crate::cache::finish::Finish;
@@ -53,6 +54,8 @@ pub(crate) struct Core<St, C> {
     /// Bytes of bodies that are on their way.
     pub(crate) in_flight: AtomicU64,
     pub(crate) in_flight_max: AtomicU64,
+    /// Bodies that may have to make room for others, those first that were asked longest ago.
+    pub(crate) yielding: Mutex<VecDeque<Weak<dyn Yielding>>>,
     /// Bytes of responses that wait for the store.
     pub(crate) waiting: AtomicU64,
     drawn: AtomicU64,
@@ -94,6 +97,7 @@ impl<St: Store, C: Clock> Core<St, C> {
             background: Arc::default(),
             in_flight: AtomicU64::new(0),
             in_flight_max: AtomicU64::new(IN_FLIGHT_BYTES_MAX),
+            yielding: Mutex::default(),
             waiting: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
             doubts: AtomicU64::new(0),

@@ -166,7 +166,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                             let flight = lead.flight().clone();
                             let flown = Flown::new(&core, lead.key().clone(), flight);
                             let headers = &drive.facts.headers;
-                            lead.landed(drive.transaction.landing(&serving.stored, headers));
+                            lead.landed(drive.transaction.landing(&serving.stored, headers, true));
                             flown
                         });
                         core.file_soon(filing, serving.stored.clone(), fetch, flown);
@@ -279,7 +279,6 @@ impl<St: Store, C: Clock> Drive<St, C> {
         position: Position,
     ) -> Command {
         let has_waited = follower.flight().is_fetching();
-        let begun = follower.flight().begun;
         let core = self.core.clone();
         let deadline = self.config.flight_deadline;
         let mut late = None;
@@ -297,8 +296,6 @@ impl<St: Store, C: Clock> Drive<St, C> {
                         true => Standing::Good,
                         false => core.standing(landing.meta(), &self.place, now),
                     };
-                    // Not where the leader has found it in the store after all.
-                    let has_waited = has_waited && landing.meta().requested.ticks >= begun.at;
                     let (facts, head) = (&self.facts, &*landing);
                     let command = self.transaction.arrived(facts, head, has_waited, standing, now);
                     if let Command::Follow(_) = command {
@@ -402,7 +399,7 @@ impl<St: Store, C: Clock> Drive<St, C> {
     fn found_by_now(&mut self, stored: &Arc<crate::cache::entry::StoredResponse>) {
         if let Some(lead) = self.leading.take() {
             let flown = Flown::new(&self.core, lead.key().clone(), lead.flight().clone());
-            lead.landed(self.transaction.landing(stored, &self.facts.headers));
+            lead.landed(self.transaction.landing(stored, &self.facts.headers, false));
             drop(flown);
         }
     }

@@ -1,11 +1,12 @@
 //! The flights of a core: who may wait for whom, and what flights need of it.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::cache::collapse::{Joined, Keeper, Lead, Shared, Task};
+use crate::cache::collapse::{Joined, Keeper, Lead, Shared, Task, Yielding};
 use crate::cache::core::Core;
 use crate::cache::entry::Checked;
 use crate::cache::flow::Landing;
@@ -24,7 +25,7 @@ impl<St: Store, C: Clock> Core<St, C> {
     /// What a flight that begins now has to note.
     pub(crate) fn begun(&self) -> Begun {
         let (position, doubts) = (self.stamps.position(), self.doubts());
-        Begun { position, doubts, at: self.clock.now().ticks, turned_down: 0 }
+        Begun { position, doubts, turned_down: 0 }
     }
 
     /// The same key for the table of flights.
@@ -95,6 +96,10 @@ impl<St: Store, C: Clock> Core<St, C> {
     }
 }
 
+/// A body of which nothing came for so long makes room for others.
+const STILL_MAX: Duration = Duration::from_secs(5);
+/// So many are asked to, at a time.
+const YIELDING_MAX: usize = 16;
 /// So many flights of one key may be in the air because tags were purged that may be theirs.
 const TURNED_DOWN_MAX: u8 = 8;
 
@@ -120,9 +125,47 @@ impl<St: Store, C: Clock> Keeper for Core<St, C> {
     fn give_back(&self, bytes: u64) {
         self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
     }
+
+    fn make_room(&self, bytes: u64) {
+        let max = self.in_flight_max.load(Ordering::Relaxed);
+        let has_room = || self.in_flight.load(Ordering::Relaxed).saturating_add(bytes) <= max;
+        if has_room() {
+            return;
+        }
+        let now = self.clock.now().ticks.as_nanos();
+        let still = u64::try_from(STILL_MAX.as_nanos()).unwrap_or(u64::MAX);
+        let still_since = Ticks::from_nanos(now.saturating_sub(still));
+        for _ in 0..YIELDING_MAX {
+            let oldest = self.yielding().pop_front();
+            let Some(oldest) = oldest else { return };
+            if let Some(body) = oldest.upgrade() {
+                body.yield_room(still_since);
+                self.yielding().push_back(oldest);
+            }
+            if has_room() {
+                return;
+            }
+        }
+    }
+
+    fn note(&self, body: Weak<dyn Yielding>) {
+        let mut yielding = self.yielding();
+        if yielding.len() == yielding.capacity() {
+            // Before it grows: what is over need not be asked.
+            yielding.retain(|body| body.strong_count() > 0);
+            // Not one by one from now on, if few were.
+            let more = yielding.len().max(64);
+            yielding.reserve(more);
+        }
+        yielding.push_back(body);
+    }
 }
 
 impl<St, C> Core<St, C> {
+    fn yielding(&self) -> MutexGuard<'_, VecDeque<Weak<dyn Yielding>>> {
+        self.yielding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn set_in_flight_bytes_max(&self, bytes: u64) {
         self.in_flight_max.store(bytes, Ordering::Relaxed);
     }

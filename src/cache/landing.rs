@@ -21,7 +21,6 @@ use crate::fields::{list, number};
 use crate::rules::reason::Reason;
 use crate::rules::stored_fields::storable_fields;
 use crate::store::Store;
-use crate::time::Ticks;
 
 /// What a flight notes when it begins, by which others tell whether what it brings can be of use to them.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +29,6 @@ pub(crate) struct Begun {
     pub(crate) position: Position,
     /// How many purges had not reached the ledger.
     pub(crate) doubts: u64,
-    pub(crate) at: Ticks,
     /// How many flights of this key are in the air before it, which others did not join.
     pub(crate) turned_down: u8,
 }
@@ -40,6 +38,10 @@ pub(crate) type FlightKey = Arc<HashedKey>;
 
 impl Head for Landing {
     type Begun = Begun;
+
+    fn shared(&self, trailers: &HeaderMap) -> HeaderMap {
+        storable_fields(trailers, &self.left_out)
+    }
 }
 
 /// A flight that is over when this is dropped, with something in the store.
@@ -93,6 +95,8 @@ where
     let head = Arc::new(Landing {
         vary: filing.vary.clone(),
         values: filing.values.clone(),
+        is_new: true,
+        left_out: filing.left_out.clone(),
         what: What::Coming { meta, length, trailer },
     });
     let key = lead.as_ref().map(|lead| lead.key().clone());
@@ -129,10 +133,6 @@ struct Filling<St, C> {
 }
 
 impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
-    fn shared(&self, trailers: &HeaderMap) -> HeaderMap {
-        storable_fields(trailers, &self.filing.left_out)
-    }
-
     fn complete(
         self: Box<Self>,
         flight: &Arc<Shared<Landing>>,
@@ -158,8 +158,9 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
         let response = assembled(&core, meta, &filing, body, trailers);
         let flown = key.map(|key| {
             let (vary, values) = (filing.vary.clone(), filing.values.clone());
+            let left_out = filing.left_out.clone();
             let what = What::Stored(response.clone());
-            flight.is_now(Arc::new(Landing { vary, values, what }), None);
+            flight.is_now(Arc::new(Landing { vary, values, is_new: true, left_out, what }), None);
             Flown::new(&core, key, flight.clone())
         });
         core.file_soon(filing, response, began, flown);

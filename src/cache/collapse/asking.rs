@@ -1,7 +1,7 @@
 //! Asking the inner body for more, on behalf of all who read.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -87,8 +87,13 @@ impl<H: Head> Asking<'_, H> {
             // Trailers are the last frame there is.
             Err(frame) => return Taken::Ended(Settled::Ended(frame.into_trailers().ok())),
         };
-        let (sink, woken, taken) = {
+        // Before the lock: others are locked for it.
+        self.flight.keeper.make_room(data.len() as u64);
+        let now = self.flight.keeper.now();
+        let (sink, woken, taken, is_first) = {
             let mut state = self.flight.lock();
+            let is_first = !is_over && !std::mem::replace(&mut state.is_noted, true);
+            state.moved_at = now;
             let answers = wants && state.place_of(self.slot) == Some(state.gathered.end());
             let (sink, reason) = state.take_in(&data, &*self.flight.keeper);
             let answer = answers.then(|| {
@@ -105,8 +110,12 @@ impl<H: Head> Asking<'_, H> {
             if !is_over && matches!(taken, Taken::More(_)) {
                 (state.source, state.is_polled) = (self.source.take(), false);
             }
-            (sink.map(|sink| (sink, reason)), state.wakers.take(), taken)
+            (sink.map(|sink| (sink, reason)), state.wakers.take(), taken, is_first)
         };
+        if is_first {
+            let this: Weak<Shared<H>> = Arc::downgrade(self.flight);
+            self.flight.keeper.note(this);
+        }
         woken.wake();
         if let Some((sink, reason)) = sink {
             sink.abandon(self.flight, reason);

@@ -15,7 +15,7 @@ mod wakers;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ pub(crate) use table::{Joined, Lead, Table};
 /// The head of a response that others may use, and what a flight notes when it begins.
 pub(crate) trait Head: Send + Sync + 'static {
     type Begun: Send + Sync;
+
+    /// What of these trailers is for those who did not ask for them.
+    fn shared(&self, trailers: &HeaderMap) -> HeaderMap;
 }
 
 /// An inner body, whoever polls it.
@@ -49,9 +52,6 @@ pub(crate) trait Source: Send {
 
 /// What becomes of a body. Each is told its end exactly once, when no lock is held.
 pub(crate) trait Sink<H: Head>: Send {
-    /// What of these trailers is for those who did not ask for them. Called under the lock.
-    fn shared(&self, trailers: &HeaderMap) -> HeaderMap;
-
     fn complete(
         self: Box<Self>,
         flight: &Arc<Shared<H>>,
@@ -77,6 +77,18 @@ pub(crate) trait Keeper: Send + Sync + 'static {
     fn take(&self, bytes: u64) -> bool;
 
     fn give_back(&self, bytes: u64);
+
+    /// Whether so much could be had; if not, bodies that have not moved for a while make room.
+    fn make_room(&self, bytes: u64);
+
+    /// Notes a body that may have to make room.
+    fn note(&self, body: Weak<dyn Yielding>);
+}
+
+/// A body on its way that may be let go of by the store, where its memory is needed for others.
+pub(crate) trait Yielding: Send + Sync {
+    /// Keeps nothing for the store any more, unless something came of it since then.
+    fn yield_room(self: Arc<Self>, still_since: Ticks);
 }
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;

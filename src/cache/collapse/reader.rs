@@ -69,7 +69,8 @@ impl<H: Head> Reader<H> {
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Read {
         loop {
             if let Some(own) = &mut self.own {
-                return own.poll_frame(self.is_leader, cx);
+                let frame = ready!(own.poll_frame(cx));
+                return Poll::Ready(frame.map(|frame| frame.map(|frame| self.of_mine(frame))));
             }
             let mut waker = Some(cx.waker().clone());
             let (next, woken) = {
@@ -111,6 +112,16 @@ impl<H: Head> Reader<H> {
                     }
                 }
             }
+        }
+    }
+
+    /// The frame as it is for this reader: of the trailers those that are for others too.
+    fn of_mine(&self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match (frame.trailers_ref(), self.flight.head()) {
+            (Some(trailers), Some(head)) if !self.is_leader => {
+                Frame::trailers(head.shared(trailers))
+            }
+            _ => frame,
         }
     }
 
@@ -224,7 +235,7 @@ impl<H: Head> Reader<H> {
 }
 
 impl Own {
-    fn poll_frame(&mut self, is_leader: bool, cx: &mut Context<'_>) -> Read {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Read {
         let frame = match ready!(self.source.as_mut().poll_frame(cx)) {
             Some(Ok(frame)) => frame,
             // RFC 9112 §6.3: not whole, whatever the inner body says.
@@ -235,8 +246,6 @@ impl Own {
         match frame.data_ref() {
             Some(data) => self.left = self.left.saturating_sub(data.len() as u64),
             None if self.left > 0 => return Poll::Ready(Some(Err(ReadError::Interrupted))),
-            // Nobody knows any more which of them are for others.
-            None if !is_leader => return Poll::Ready(None),
             None => {}
         }
         Poll::Ready(Some(Ok(frame)))

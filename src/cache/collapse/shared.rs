@@ -11,7 +11,7 @@ use crate::cache::collapse::gathered::Gathered;
 use crate::cache::collapse::reader::Reader;
 use crate::cache::collapse::state::{End, Limits, State};
 use crate::cache::collapse::wakers::Woken;
-use crate::cache::collapse::{Head, Keeper, Sink, Source};
+use crate::cache::collapse::{Head, Keeper, Sink, Source, Yielding};
 use crate::cache::flight::{Event, Flight, Prospect};
 use crate::error::BoxError;
 use crate::rules::reason::Reason;
@@ -152,7 +152,7 @@ impl<H: Head> Shared<H> {
                 Settled::Ended(_) if is_short => (End::Broken(None), Some(Reason::Length)),
                 Settled::Ended(trailers) => {
                     let own = trailers.as_ref();
-                    let shared = state.sink.as_ref().zip(own).map(|(sink, all)| sink.shared(all));
+                    let shared = state.head.as_ref().zip(own).map(|(head, all)| head.shared(all));
                     (End::Whole { trailers, shared }, None)
                 }
                 Settled::Broke(error, reason) => (End::Broken(error), Some(reason)),
@@ -196,6 +196,24 @@ impl<H: Head> Drop for Shared<H> {
     fn drop(&mut self) {
         let keeper = self.keeper.clone();
         self.lock().give_all_back(&*keeper);
+    }
+}
+
+impl<H: Head> Yielding for Shared<H> {
+    fn yield_room(self: Arc<Self>, still_since: Ticks) {
+        let (sink, woken) = {
+            let mut state = self.lock();
+            if state.end.is_some() || state.sink.is_none() || state.moved_at > still_since {
+                return;
+            }
+            let sink = state.outgrow();
+            state.forget(&*self.keeper);
+            (sink, state.wakers.take())
+        };
+        woken.wake();
+        if let Some(sink) = sink {
+            sink.abandon(&self, Reason::TooLarge);
+        }
     }
 }
 

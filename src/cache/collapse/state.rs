@@ -19,6 +19,10 @@ pub(super) struct State<H: Head> {
     pub(super) flight: Flight,
     /// Since when there is a leader.
     pub(super) led_at: Ticks,
+    /// When the inner body made something last.
+    pub(super) moved_at: Ticks,
+    /// It is noted as one that may have to make room.
+    pub(super) is_noted: bool,
     /// Who waits for the head.
     pub(super) waiting: usize,
     pub(super) wakers: Wakers,
@@ -99,6 +103,8 @@ impl<H: Head> State<H> {
         Self {
             flight,
             led_at,
+            moved_at: led_at,
+            is_noted: false,
             turn: 0,
             waiting: 0,
             wakers: Wakers::default(),
@@ -297,7 +303,7 @@ impl<H: Head> State<H> {
     }
 
     /// It goes on for those who read it, and is not stored.
-    fn outgrow(&mut self) -> Option<Box<dyn Sink<H>>> {
+    pub(super) fn outgrow(&mut self) -> Option<Box<dyn Sink<H>>> {
         self.limits.is_outgrown = true;
         self.flight.on(Event::Outgrew);
         self.sink.take()

@@ -147,5 +147,5 @@ pub(crate) struct Filing {
     /// The fetch of the stored response that this freshens, which must still be the one that is stored.
     pub(crate) freshens: Option<Moment>,
     /// Fields that must not be stored, as trailers neither.
-    pub(crate) left_out: Vec<HeaderName>,
+    pub(crate) left_out: Arc<[HeaderName]>,
 }

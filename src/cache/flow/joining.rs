@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::flight::Failure;
@@ -26,6 +26,10 @@ use crate::time::Moment;
 pub(crate) struct Landing {
     pub(crate) vary: VaryList,
     pub(crate) values: Selecting,
+    /// The inner service was asked for it; not so where the store had it after all.
+    pub(crate) is_new: bool,
+    /// Fields that are for the client alone that asked, as trailers too.
+    pub(crate) left_out: Arc<[HeaderName]>,
     pub(crate) what: What,
 }
 
@@ -124,6 +128,7 @@ impl Transaction {
         standing: Standing,
         now: Moment,
     ) -> Command {
+        let has_waited = has_waited && landing.is_new;
         let values = self.selector().values(&landing.vary, &request.headers);
         if values != landing.values {
             // RFC 9111 §4.1: it is not for this request. Those who want the same wait for each other.
@@ -178,10 +183,16 @@ impl Transaction {
     }
 
     /// What is stored, to be told to those who wait.
-    pub(crate) fn landing(&self, stored: &Arc<StoredResponse>, headers: &HeaderMap) -> Landing {
+    pub(crate) fn landing(
+        &self,
+        stored: &Arc<StoredResponse>,
+        headers: &HeaderMap,
+        is_new: bool,
+    ) -> Landing {
         let vary = stored.meta.vary.clone();
         let values = self.selector().values(&vary, headers);
-        Landing { vary, values, what: What::Stored(stored.clone()) }
+        let (left_out, what) = (Arc::default(), What::Stored(stored.clone()));
+        Landing { vary, values, is_new, left_out, what }
     }
 
     /// What it waited for failed. `None` where nothing may stand in for it.

