@@ -5,13 +5,23 @@
 
 #[path = "../../src/cache"]
 mod cache {
+    pub(crate) mod collapse;
+    pub(crate) mod flight;
     pub(crate) mod mark;
     pub(crate) mod stamps;
 }
 #[path = "../../src/digest.rs"]
 mod digest;
+#[path = "../../src/error.rs"]
+mod error;
+mod flights;
+#[path = "../../src/rules"]
+mod rules {
+    pub(crate) mod reason;
+}
 mod stamps;
 #[path = "../../src/sync/mod.rs"]
 mod sync;
 #[path = "../../src/time.rs"]
 mod time;
+mod wakes;
