@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_leader_and_a_follower_read_a_body_whole_that_is_stored_once() {
-    check(Some(3), || {
+    check(Some(4), || {
         let world = World::new(false);
         let (lead, follower) = (world.lead(), world.follow());
         let origin = Origin::new([Some("ab")]);
@@ -23,7 +23,7 @@ fn a_leader_and_a_follower_read_a_body_whole_that_is_stored_once() {
 #[test]
 fn a_follower_reads_on_where_the_leader_leaves() {
     for polls in 0..3 {
-        check(Some(3), move || {
+        check(Some(4), move || {
             let world = World::new(false);
             let (lead, follower) = (world.lead(), world.follow());
             let origin = Origin::new([Some("ab")]);
@@ -41,7 +41,7 @@ fn a_follower_reads_on_where_the_leader_leaves() {
 #[test]
 fn when_all_leave_a_body_goes_on_in_the_background_or_is_given_up_once() {
     for (goes_on, polls) in [(false, 0), (false, 1), (true, 0), (true, 1)] {
-        check(Some(2), move || {
+        check(Some(4), move || {
             let world = World::new(goes_on);
             let (lead, mut follower) = (world.lead(), world.follow());
             let origin = Origin::new([Some("ab")]);
@@ -110,7 +110,7 @@ fn a_body_that_wakes_while_it_is_polled_keeps_nobody_waiting() {
 /// Who is told that it is to come again leaves instead.
 #[test]
 fn a_body_that_wakes_while_one_polls_it_who_leaves_keeps_nobody_waiting() {
-    check(Some(3), || {
+    check(None, || {
         let world = World::new(false);
         let (lead, follower) = (world.lead(), world.follow());
         let origin = Origin::new([Some("abcd"), None]).restless(1);

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn who_comes_at_the_end_of_a_flight_never_fetches_a_second_time() {
-    for newcomers in [1, 2] {
-        check(Some(3), move || assert_eq!(fetches(newcomers, true), 1, "fetched twice"));
+    for (newcomers, preemptions) in [(1, 5), (2, 3)] {
+        check(Some(preemptions), move || assert_eq!(fetches(newcomers, true), 1, "fetched twice"));
     }
 }
 
@@ -13,7 +13,7 @@ fn who_comes_at_the_end_of_a_flight_never_fetches_a_second_time() {
 #[test]
 #[should_panic(expected = "fetched twice")]
 fn without_looking_again_it_may() {
-    check(Some(3), || assert_eq!(fetches(1, false), 1, "fetched twice"));
+    check(None, || assert_eq!(fetches(1, false), 1, "fetched twice"));
 }
 
 fn fetches(newcomers: usize, looks_again: bool) -> u64 {
@@ -46,10 +46,13 @@ fn comes(world: &Arc<World>, looks_again: bool) {
             drop(follower);
             assert_eq!(read_of(arrived).await, WHOLE);
         }),
-        Joined::Lead(lead) if looks_again && world.table.landings() != landings => {
-            assert!(world.store.lock().unwrap().is_some());
+        Joined::Lead(lead) => {
+            if looks_again && world.table.landings() != landings {
+                assert!(world.store.lock().unwrap().is_some());
+            } else {
+                fetch(world, lead);
+            }
         }
-        Joined::Lead(lead) => fetch(world, lead),
         _ => panic!("neither leads nor follows"),
     }
 }

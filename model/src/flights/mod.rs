@@ -28,11 +28,14 @@ use crate::cache::collapse::{
 use crate::error::BoxError;
 use crate::rules::reason::Reason;
 use crate::time::Ticks;
+use crate::wakes;
 
-/// In every interleaving, or with so many preemptions at the most.
+/// In every interleaving; or where those are too many, in each that takes a thread off so often at the most
+/// while it could go on. How often a thread stops because it has to wait is not bounded.
 fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = Builder::new();
-    builder.preemption_bound = preemptions;
+    // A wake that is missing is soon missed.
+    builder.preemption_bound = if wakes::left_out().is_some() { Some(2) } else { preemptions };
     builder.max_branches = 10_000;
     let runs = Arc::new(AtomicU64::new(0));
     let counted = runs.clone();

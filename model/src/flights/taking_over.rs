@@ -6,7 +6,7 @@ use crate::cache::flight::Failure;
 #[test]
 fn of_those_who_wait_for_a_leader_that_left_exactly_one_takes_over() {
     for followers in [1, 2] {
-        check(Some(3), move || {
+        check(Some(4), move || {
             let world = World::new(false);
             let lead = world.lead();
             let followers: Vec<_> = (0..followers).map(|_| world.follow()).collect();
@@ -48,7 +48,7 @@ fn a_flight_that_its_leader_and_all_who_wait_leave_is_over() {
 /// Two fetches in all: the one that failed, and the one of whoever takes over.
 #[test]
 fn after_a_failure_exactly_one_tries_again_and_if_that_fails_the_others_are_told() {
-    check(Some(3), || {
+    check(Some(4), || {
         let world = World::new(false);
         let lead = world.lead();
         let flying = fly(&world, vec![world.follow(), world.follow()], fails);
@@ -87,7 +87,7 @@ fn those_who_come_while_it_fails_make_one_fetch_more_at_the_most() {
 /// A response that only its own request could use: the next one leads, and then each asks for itself.
 #[test]
 fn after_two_of_no_use_to_others_nobody_waits() {
-    check(Some(3), || {
+    check(Some(4), || {
         let world = World::new(false);
         let lead = world.lead();
         let flying = fly(&world, vec![world.follow(), world.follow()], |_, lead| {
