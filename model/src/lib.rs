@@ -1,5 +1,5 @@
 //! The crate's own files with loom's locks and atomics, and models of what they promise, in every
-//! interleaving: `RUSTFLAGS="--cfg keep_loom" cargo test --manifest-path model/Cargo.toml stamps::`
+//! interleaving: `RUSTFLAGS="--cfg keep_loom" cargo test --manifest-path model/Cargo.toml`
 #![cfg(all(test, keep_loom))]
 #![allow(dead_code, unused_imports)]
 

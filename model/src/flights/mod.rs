@@ -1,34 +1,35 @@
 //! Flights with loom's locks, and wakers that loom sees: a wake that is missing is a deadlock, which it finds.
 //! It does not see counts of references, which are the standard library's here.
 
+mod block_on;
 mod bodies;
 mod joining;
+mod origin;
 mod outgrown;
 mod taking_over;
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn, ready};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::Frame;
 use loom::model::Builder;
-use loom::sync::{Condvar, Mutex};
+use loom::sync::Mutex;
 use loom::thread;
 
 use crate::cache::collapse::{
-    Arrival, Body, Follower, Head, Joined, Keeper, Lead, ReadError, Reader, Shared, Sink, Source,
-    Table, Task,
+    Arrival, Body, Follower, Head, Joined, Keeper, Lead, ReadError, Reader, Shared, Sink, Table,
+    Task,
 };
-use crate::error::BoxError;
 use crate::rules::reason::Reason;
 use crate::time::Ticks;
 use crate::wakes;
+
+use block_on::block_on;
+use origin::Origin;
 
 /// In every interleaving; or where those are too many, in each that takes a thread off so often at the most
 /// while it could go on. How often a thread stops because it has to wait is not bounded.
@@ -199,67 +200,6 @@ impl Sink<Page> for Filing {
     }
 }
 
-/// Where a body comes from: what was sent, and then waiting for more.
-#[derive(Clone)]
-struct Origin(Arc<Mutex<Coming>>);
-
-#[derive(Default)]
-struct Coming {
-    /// `None` is the end.
-    frames: VecDeque<Option<&'static str>>,
-    waker: Option<Waker>,
-    /// So often it says that it has nothing, and at once that it has something.
-    restless: u64,
-}
-
-impl Origin {
-    fn new(frames: impl IntoIterator<Item = Option<&'static str>>) -> Self {
-        let frames = frames.into_iter().collect();
-        Self(Arc::new(Mutex::new(Coming { frames, ..Coming::default() })))
-    }
-
-    fn restless(self, times: u64) -> Self {
-        self.0.lock().unwrap().restless = times;
-        self
-    }
-
-    /// Wakes whoever waits, also where nothing was sent.
-    fn send(&self, frames: impl IntoIterator<Item = Option<&'static str>>) {
-        let waker = {
-            let mut coming = self.0.lock().unwrap();
-            coming.frames.extend(frames);
-            coming.waker.take()
-        };
-        waker.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Source for Origin {
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut coming = self.0.lock().unwrap();
-        if let Some(left) = coming.restless.checked_sub(1) {
-            coming.restless = left;
-            drop(coming);
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let Some(frame) = coming.frames.pop_front() else {
-            let replaced = coming.waker.replace(cx.waker().clone());
-            drop(coming);
-            drop(replaced);
-            return Poll::Pending;
-        };
-        Poll::Ready(frame.map(|data| Ok(Frame::data(Bytes::from_static(data.as_bytes())))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        false
-    }
-}
-
 /// The body in the one form or the other, to its end.
 async fn read_of(arrival: Arrival<Page>) -> Vec<u8> {
     match arrival {
@@ -287,37 +227,6 @@ async fn read(reader: &mut Reader<Page>) -> Result<Vec<u8>, ReadError> {
 fn leave_after(polls: usize, mut reader: Reader<Page>) {
     for _ in 0..polls {
         let _ = reader.poll_frame(&mut Context::from_waker(Waker::noop()));
-    }
-}
-
-/// Polls once, and again each time that it is woken. loom's own also polls for nothing, and sees each count of
-/// references: that makes more interleavings than can be tried.
-fn block_on<F: Future>(future: F) -> F::Output {
-    let alarm = Arc::new(Alarm::default());
-    let waker = Waker::from(alarm.clone());
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return output;
-        }
-        let mut has_rung = alarm.has_rung.lock().unwrap();
-        while !*has_rung {
-            has_rung = alarm.rings.wait(has_rung).unwrap();
-        }
-        *has_rung = false;
-    }
-}
-
-#[derive(Default)]
-struct Alarm {
-    has_rung: Mutex<bool>,
-    rings: Condvar,
-}
-
-impl Wake for Alarm {
-    fn wake(self: Arc<Self>) {
-        *self.has_rung.lock().unwrap() = true;
-        self.rings.notify_one();
     }
 }
 

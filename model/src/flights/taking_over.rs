@@ -5,8 +5,8 @@ use crate::cache::flight::Failure;
 
 #[test]
 fn of_those_who_wait_for_a_leader_that_left_exactly_one_takes_over() {
-    for followers in [1, 2] {
-        check(Some(4), move || {
+    for (followers, preemptions) in [(1, None), (2, Some(4))] {
+        check(preemptions, move || {
             let world = World::new(false);
             let lead = world.lead();
             let followers: Vec<_> = (0..followers).map(|_| world.follow()).collect();
