@@ -84,6 +84,31 @@ fn a_follower_that_leaves_before_it_reads_leaves_nothing_behind() {
     }
 }
 
+/// Servers do not ask for the end of a body whose length they know.
+#[test]
+fn a_body_of_known_length_is_stored_once_when_its_readers_leave_at_its_length() {
+    for polls in 0..2 {
+        check(Some(4), move || {
+            let world = World::new(false);
+            let (lead, mut follower) = (world.lead(), world.follow());
+            let origin = Origin::new([Some("abcd")]);
+            let sending = sends(&origin, [None]);
+            let following = thread::spawn(move || match block_on(arrival(&mut follower)) {
+                Arrival::Landed(_, reader) => {
+                    drop(follower);
+                    leave_after(1, reader);
+                }
+                _ => panic!("nothing to read"),
+            });
+            leave_after(polls, world.streams_within(lead, &origin, (Some(4), 1 << 10)));
+            following.join().unwrap();
+            sending.join().unwrap();
+            assert_eq!(world.ends(), (1, 0));
+            world.rests();
+        });
+    }
+}
+
 /// It wakes while it is polled, once for nothing, and whenever else it likes.
 #[test]
 fn a_body_that_wakes_while_it_is_polled_keeps_nobody_waiting() {

@@ -92,19 +92,19 @@ impl World {
     /// A head, and a body that comes from there.
     fn streams(self: &Arc<Self>, lead: Lead<(), Page>, origin: &Origin) -> Reader<Page> {
         self.fetched.fetch_add(1, Ordering::Relaxed);
-        self.streams_at_most(lead, origin, 1 << 10)
+        self.streams_within(lead, origin, (None, 1 << 10))
     }
 
-    fn streams_at_most(
+    fn streams_within(
         self: &Arc<Self>,
         lead: Lead<(), Page>,
         origin: &Origin,
-        bytes_max: u64,
+        (length, bytes_max): (Option<u64>, u64),
     ) -> Reader<Page> {
         let body = Body {
             source: Box::pin(origin.clone()),
             sink: Box::new(Filing(self.clone())),
-            length: None,
+            length,
             bytes_max,
             awaits_trailers: false,
             exact: None,

@@ -53,7 +53,7 @@ fn two_readers<const N: usize>(
 ) -> (Arc<World>, Reader<Page>, Reader<Page>) {
     let world = World::new(false);
     let lead = world.lead();
-    let leader = world.streams_at_most(lead, &Origin::new(frames), 2);
+    let leader = world.streams_within(lead, &Origin::new(frames), (None, 2));
     let follower = seated(&world);
     (world, leader, follower)
 }
