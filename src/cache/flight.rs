@@ -2,6 +2,7 @@
 //! leader, fetches it (RFC 9111 §4: collapsed requests). Nothing here waits.
 
 #[cfg(test)]
+#[cfg(not(keep_loom))]
 mod tests;
 
 use std::time::Duration;

@@ -70,7 +70,13 @@ impl Wakers {
 pub(crate) struct Woken(Vec<Waker>);
 
 impl Woken {
+    #[cfg_attr(keep_loom, track_caller)]
     pub(crate) fn wake(self) {
+        // Each wake in its turn is left out, to show that the models find it missing: see `model/`.
+        #[cfg(keep_loom)]
+        if crate::wakes::is_left_out(std::panic::Location::caller()) {
+            return;
+        }
         self.0.into_iter().for_each(Waker::wake);
     }
 }
