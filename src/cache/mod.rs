@@ -25,6 +25,7 @@ mod body;
 pub(crate) mod codec;
 mod collapse;
 mod core;
+mod course;
 mod driver;
 pub(crate) mod entry;
 mod feed;

@@ -22,10 +22,7 @@ impl Targeted for Subject<'_> {
     }
 
     fn prefixes(&self) -> Vec<Target> {
-        let before = self.place.before_target();
-        prefixes(self.place.target())
-            .map(|path| Target::prefix(self.secret, before, path))
-            .collect()
+        prefix_targets(self.secret, self.place)
     }
 
     fn all(&self) -> Target {
@@ -49,10 +46,7 @@ impl Targeted for Untagged<'_> {
     }
 
     fn prefixes(&self) -> Vec<Target> {
-        let before = self.place.before_target();
-        prefixes(self.place.target())
-            .map(|path| Target::prefix(self.secret, before, path))
-            .collect()
+        prefix_targets(self.secret, self.place)
     }
 
     fn all(&self) -> Target {
@@ -97,6 +91,11 @@ pub(crate) fn prefixed(secret: &Secret, place: &Place) -> Option<Target> {
     let path = path.strip_suffix(b"/").unwrap_or(path);
     let is_looked_at = prefixes(place.target()).any(|prefix| prefix == path);
     is_looked_at.then(|| Target::prefix(secret, place.before_target(), path))
+}
+
+fn prefix_targets(secret: &Secret, place: &Place) -> Vec<Target> {
+    let before = place.before_target();
+    prefixes(place.target()).map(|path| Target::prefix(secret, before, path)).collect()
 }
 
 /// What a path begins with, at the ends of its segments, the shortest first: of `/a/b` nothing, `/a` and

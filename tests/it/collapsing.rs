@@ -1,13 +1,16 @@
 //! Requests that want the same while one of them fetches it.
 
+mod answers;
 mod bodies;
 mod crowds;
 mod failing;
-mod hostile;
 mod leaving;
 mod overtaken;
 mod pace;
+mod patience;
+mod stampedes;
 mod telling;
+mod threads;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,15 +1,15 @@
 //! Stale responses that are served while they are refreshed (RFC 5861 §3).
 
+mod credentials;
+mod early;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::body::Body;
-use http::request::Parts;
-use http::{HeaderName, Request};
-use tower_keep::cache::{CachePolicy, KeyParts, Partition, Purge, Reason, Spawn, Work};
+use tower_keep::cache::{Purge, Reason, Spawn, Work};
 
 use crate::collapsing::{Crowd, Down, settled};
-use crate::support::{Got, TestLayer, answered, request, response};
+use crate::support::{TestLayer, answered, request, response};
 
 const MEANWHILE: (&str, &str) = ("cache-control", "max-age=60, stale-while-revalidate=30");
 
@@ -241,136 +241,6 @@ async fn c59_drain_waits_for_refreshes_and_begins_none() {
     assert_eq!((crowd.origin.calls(), crowd.layer.handle().stats().background), (2, 0));
 }
 
-/// Remembers the requests that the origin got.
-fn recording(
-    change: impl FnOnce(TestLayer) -> TestLayer,
-    fields: &'static [(&'static str, &'static str)],
-) -> (Crowd, Arc<Mutex<Vec<Parts>>>) {
-    let seen: Arc<Mutex<Vec<Parts>>> = Arc::default();
-    let seeing = seen.clone();
-    let crowd = Crowd::with(change, move |request: &Request<Body>, call| {
-        let mut copy = Request::new(()).into_parts().0;
-        (copy.method, copy.uri) = (request.method().clone(), request.uri().clone());
-        copy.headers = request.headers().clone();
-        seeing.lock().unwrap().push(copy);
-        Ok(response(&[&[MEANWHILE], fields].concat(), format!("call {call}")))
-    });
-    crowd.origin.let_go(9);
-    (crowd, seen)
-}
-
-const ALICE: &[(&str, &str)] = &[
-    ("authorization", "Bearer alice"),
-    ("cookie", "id=alice"),
-    ("proxy-authorization", "Basic alice"),
-    ("x-user", "alice"),
-    ("user-agent", "alice's browser"),
-    ("accept-encoding", "br"),
-    ("accept-language", "de"),
-    ("if-none-match", "\"alice\""),
-    ("range", "bytes=0-1"),
-    ("x-forwarded-for", "192.0.2.7"),
-];
-
-/// Stores as nobody in particular, and asks again as Alice when it is stale. What the refresh was sent with.
-async fn refreshed(
-    (crowd, seen): (Crowd, Arc<Mutex<Vec<Parts>>>),
-    method: &str,
-    first: &[(&str, &str)],
-    alice: &[(&str, &str)],
-) -> (Got, Parts) {
-    crowd.send(request("GET", "/page?q", first)).await.unwrap().unwrap();
-    crowd.clock.advance(Duration::from_secs(61));
-    let got = crowd.send(request(method, "/page?q", alice)).await.unwrap().unwrap();
-    settled().await;
-    let seen = seen.lock().unwrap().clone();
-    assert_eq!(seen.len(), 2);
-    (got, seen.into_iter().next_back().unwrap())
-}
-
-fn names(parts: &Parts) -> Vec<&str> {
-    let mut names: Vec<_> = parts.headers.keys().map(HeaderName::as_str).collect();
-    names.sort_unstable();
-    names
-}
-
-#[tokio::test]
-async fn c58_a_refresh_has_only_the_fields_of_the_key_and_none_of_the_clients_credentials() {
-    for method in ["GET", "HEAD"] {
-        let recording = recording(|layer| layer, &[("vary", "accept-encoding")]);
-        let (_, sent) = refreshed(recording, method, &[("accept-encoding", "br")], ALICE).await;
-        assert_eq!(
-            (sent.method.as_str(), sent.uri.path_and_query().unwrap().as_str()),
-            ("GET", "/page?q")
-        );
-        assert_eq!(names(&sent), ["accept-encoding", "host"]);
-    }
-}
-
-#[tokio::test]
-async fn c58_a_refresh_of_a_division_has_the_fields_that_it_is_told_by() {
-    let steered = [ALICE, &[("x-forwarded-host", "b.test")]].concat();
-    let (_, sent) = refreshed(
-        recording(|layer| layer, &[]),
-        "GET",
-        &[("x-forwarded-host", "b.test")],
-        &steered,
-    )
-    .await;
-    assert_eq!(names(&sent), ["host", "x-forwarded-host"]);
-}
-
-/// A key function may read any field: what it reads has to be sent, but for credentials.
-#[tokio::test]
-async fn c58_a_refresh_has_the_same_key_as_the_request_that_it_is_for() {
-    let by_user = |layer: TestLayer| {
-        layer.key(|head| {
-            let user = head.headers.get("x-user").map_or(&b""[..], |user| user.as_bytes());
-            KeyParts::from(head).part(user.to_vec())
-        })
-    };
-    let (_, sent) = refreshed(recording(by_user, &[]), "GET", &[("x-user", "alice")], ALICE).await;
-    assert_eq!(sent.headers["x-user"], "alice");
-    for name in ["authorization", "cookie", "proxy-authorization", "if-none-match", "range"] {
-        assert!(!sent.headers.contains_key(name), "{name}");
-    }
-}
-
-/// Where the key or Vary is a credential, the refresh would be of somebody: it is done while its client waits.
-#[tokio::test]
-async fn c58_what_depends_on_credentials_is_validated_in_the_foreground() {
-    let by_cookie = |layer: TestLayer| {
-        layer.key(|head| {
-            let cookie = head.headers.get("cookie").map_or(&b""[..], |cookie| cookie.as_bytes());
-            KeyParts::from(head).part(cookie.to_vec())
-        })
-    };
-    let alice = &[("cookie", "id=alice")];
-    for recording in [recording(|layer| layer, &[("vary", "cookie")]), recording(by_cookie, &[])] {
-        let (got, sent) = refreshed(recording, "GET", alice, alice).await;
-        assert_eq!((&*got.body, got.is_hit()), ("call 1", false));
-        assert_eq!(sent.headers["cookie"], "id=alice");
-    }
-}
-
-/// What is kept for one user is refreshed as that user.
-#[tokio::test]
-async fn c58_a_refresh_within_a_partition_is_the_partitions_own() {
-    let by_cookie = || Partition::header(http::header::COOKIE);
-    for recording in [
-        recording(|layer| layer.private_by(by_cookie()), &[]),
-        recording(|layer| layer.partition_by(by_cookie()), &[]),
-    ] {
-        let (got, sent) = refreshed(recording, "GET", &[("cookie", "id=alice")], ALICE).await;
-        assert_eq!(got.reason(), Some(Reason::StaleWhileRevalidate));
-        assert_eq!(sent.headers["cookie"], "id=alice");
-        assert_eq!(sent.headers["authorization"], "Bearer alice");
-        for name in ["if-none-match", "range"] {
-            assert!(!sent.headers.contains_key(name), "{name}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_refresh_asks_about_what_is_stored() {
     let seen: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
@@ -395,56 +265,4 @@ async fn a_refresh_asks_about_what_is_stored() {
     }
     let asked = Some("\"1\"".to_owned());
     assert_eq!(*seen.lock().unwrap(), [None, asked.clone(), asked]);
-}
-
-/// Hits near the end of the freshness refresh it, by a chance that grows; and most of them do not.
-#[tokio::test]
-async fn what_is_asked_for_much_is_refreshed_before_it_expires() {
-    let crowd = Crowd::with(
-        |layer| layer.policy(CachePolicy::shared().early_refresh(1.0)),
-        |_, call| Ok(response(&[("cache-control", "max-age=60")], format!("call {call}"))),
-    );
-    let first = crowd.send(request("GET", "/", &[]));
-    settled().await;
-    // It takes two seconds.
-    crowd.clock.advance(Duration::from_secs(2));
-    crowd.origin.let_go(1);
-    first.await.unwrap().unwrap();
-    // Half of its life is left: not one of a thousand hits has it refreshed.
-    crowd.clock.advance(Duration::from_secs(30));
-    for _ in 0..1000 {
-        assert!(crowd.get(&[]).await.unwrap().is_hit());
-    }
-    assert_eq!(crowd.layer.handle().stats().refreshes, 0);
-    // Of a thousand in the last second it is certain that one has; and it leaves at once, as a hit.
-    crowd.clock.advance(Duration::from_secs(27));
-    for _ in 0..1000 {
-        let got = crowd.get(&[]).await.unwrap();
-        assert_eq!((got.is_hit(), got.reason(), &*got.body), (true, None, "call 0"));
-    }
-    settled().await;
-    assert_eq!((crowd.layer.handle().stats().refreshes, crowd.origin.calls()), (1, 2));
-    crowd.origin.let_go(1);
-    crowd.assert_nothing_left().await;
-    assert_eq!(crowd.get(&[]).await.unwrap().body, "call 1");
-}
-
-#[tokio::test]
-async fn without_the_option_nothing_is_refreshed_early() {
-    for factor in [0.0, -1.0, f64::NAN] {
-        let crowd = Crowd::with(
-            |layer| layer.policy(CachePolicy::shared().early_refresh(factor)),
-            |_, _| Ok(response(&[("cache-control", "max-age=60")], "page")),
-        );
-        let first = crowd.send(request("GET", "/", &[]));
-        settled().await;
-        crowd.clock.advance(Duration::from_secs(30));
-        crowd.origin.let_go(1);
-        first.await.unwrap().unwrap();
-        crowd.clock.advance(Duration::from_millis(29_999));
-        for _ in 0..1000 {
-            assert!(crowd.get(&[]).await.unwrap().is_hit());
-        }
-        assert_eq!(crowd.origin.calls(), 1);
-    }
 }
