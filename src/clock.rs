@@ -33,8 +33,8 @@ pub trait Clock: Send + Sync + 'static {
     /// Both clocks, read together. The ticks never go back; the wall clock may.
     fn now(&self) -> Moment;
 
-    /// Ends so much later. `None` where nothing keeps the time: then nobody is woken by it, and what would be
-    /// given up after a while is waited for.
+    /// Ends so much later. `None` where nothing keeps the time: then there are no deadlines, and what would be given
+    /// up after a while is waited for.
     ///
     /// By default the timer of the current tokio runtime (feature `rt`), if there is one; **it must have been
     /// enabled**, as `#[tokio::main]` and `enable_all` do.

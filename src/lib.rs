@@ -72,7 +72,8 @@
 //! # let _ = policy;
 //! ```
 //!
-//! **A policy for one route.** Clones share store and counts:
+//! **A policy for one route.** Clones share store and counts. Merged, not nested: of two clones around one route
+//! the outer one looks up and decides:
 //!
 //! ```
 //! use std::time::Duration;
@@ -176,12 +177,14 @@
 //!
 //! ```
 //! # use tower_keep::cache::CacheHandle;
-//! async fn stop(cache: CacheHandle) {
-//!     if let Err(late) = cache.drain(std::time::Duration::from_secs(5)).await {
-//!         eprintln!("{late}");
-//!     }
+//! # async fn stopped() {}
+//! async fn run(app: axum::Router, cache: CacheHandle) -> Result<(), Box<dyn std::error::Error>> {
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     axum::serve(listener, app).with_graceful_shutdown(stopped()).await?;
+//!     cache.drain(std::time::Duration::from_secs(5)).await?;
+//!     Ok(())
 //! }
-//! # let _ = stop;
+//! # let _ = run;
 //! ```
 //!
 //! **Ask what happened.** Every body has a [`CacheOutcome`], every response a `Cache-Status` (RFC 9211),

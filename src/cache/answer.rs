@@ -39,6 +39,7 @@ pub(crate) fn served<B: Body, St: Store, C: Clock>(
     let Serving { stored, age, outcome, for_this_client } = serving;
     match (outcome.forward(), outcome.reason()) {
         (None, Some(Reason::StaleWhileRevalidate)) => core.stats.served_meanwhile(),
+        (None, Some(Reason::StaleIfError)) => core.stats.served_stale(),
         (None, _) => core.stats.hit(),
         (Some(_), _) if outcome.is_collapsed() => core.stats.collapsed(),
         (Some(_), Some(Reason::StaleIfError)) => core.stats.served_stale(),

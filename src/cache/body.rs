@@ -173,10 +173,11 @@ impl<B: Body> fmt::Debug for CacheBody<B> {
 pub enum BodyError {
     /// The inner service's body failed; its own error.
     Inner(BoxError),
-    /// The inner service's body failed, and its error went to another request that was answered by it; or it
-    /// ended before its Content-Length.
+    /// The inner service's body failed, and its error was given to another client that read the same response,
+    /// since an error can be given to one only. Or the body ended before its Content-Length.
     Interrupted,
-    /// The client was too slow for others who read the same body, which was too long to be kept.
+    /// The client did not read for five seconds, while others waited for it who read the same body, which was too
+    /// long to be kept.
     Stalled,
 }
 

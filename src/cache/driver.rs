@@ -79,8 +79,8 @@ impl<St: Store, C: Clock> Driver<St, C> {
             loop {
                 command = match command {
                     Command::Get(key) => course.looked_up(&key, started).await,
-                    Command::Join(key) => {
-                        let key = core.flight_key(key);
+                    Command::Join => {
+                        let key = core.flight_key(course.transaction.flight());
                         course.joined(key).await
                     }
                     Command::Call(inward) => {

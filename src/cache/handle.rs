@@ -94,7 +94,8 @@ impl CacheHandle {
     }
 
     /// Waits until nothing runs in the background any more: refreshes, what is left of fetches whose clients left,
-    /// writes to the store. To be called when the service takes no more requests; meanwhile no refresh is begun.
+    /// writes to the store. To be called when the service takes no more requests; until it returns no refresh is
+    /// begun.
     ///
     /// ```
     /// use std::time::Duration;
@@ -173,7 +174,7 @@ impl DrainError {
 
 impl fmt::Display for DrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} pieces of background work had not ended by the deadline", self.0)
+        write!(f, "background work left at the deadline: {}", self.0)
     }
 }
 

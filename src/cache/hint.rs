@@ -119,8 +119,8 @@ impl CacheHint {
         self
     }
 
-    /// It may be served for so long past its freshness, in whole seconds, while it is validated (RFC 5861 §3). For now the
-    /// validation comes first: within this window the stale response stands in where it fails.
+    /// It may be served for so long past its freshness, in whole seconds, while it is refreshed behind the request
+    /// (RFC 5861 §3).
     #[must_use]
     pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
         self.while_revalidate = Some(window);

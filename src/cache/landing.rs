@@ -72,7 +72,7 @@ pub(crate) fn landing<B, St: Store, C: Clock>(
     core: &Arc<Core<St, C>>,
     config: &Config,
     lead: Option<Lead<FlightKey, Landing>>,
-    (meta, filing): (Box<EntryMeta>, Filing),
+    (mut meta, filing): (Box<EntryMeta>, Filing),
     length: Option<u64>,
     response: Response<B>,
     began: Began,
@@ -82,7 +82,6 @@ where
     B::Error: Into<BoxError>,
 {
     let (parts, body) = response.into_parts();
-    let mut meta = *meta;
     core.names.share(&mut meta.lines);
     let awaits_trailers = parts.headers.contains_key(header::TRAILER);
     let trailer = shared_trailer(&parts.headers, &filing.left_out);
@@ -150,7 +149,7 @@ impl<St: Store, C: Clock> Sink<Landing> for Filling<St, C> {
             return core.not_stored(Some(Reason::NothingToReuse));
         }
         let meta = match Arc::try_unwrap(head) {
-            Ok(Landing { what: What::Coming { meta, .. }, .. }) => meta,
+            Ok(Landing { what: What::Coming { meta, .. }, .. }) => *meta,
             Ok(Landing { what: What::Stored(stored), .. }) => stored.meta.copied(),
             // Others are just making their answers of it.
             Err(shared) => shared.meta().copied(),

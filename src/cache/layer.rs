@@ -351,6 +351,9 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     /// others that want the same read its response while it comes (RFC 9111 §4: collapsed requests); none but
     /// those who may be served it from the store.
     ///
+    /// The outermost clone that a request passes decides: on a clone inside another one this does nothing. Give
+    /// such a route a router of its own and merge it.
+    ///
     /// ```
     /// use tower_keep::cache::CacheLayer;
     /// use tower_keep::store::MemoryStore;
@@ -365,9 +368,10 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     }
 
     /// Never answers 503 by itself. By default, when the inner service has failed for a key (an error, a panic, a
-    /// deadline, or a 502, 503 or 504 that cannot be stored) and failed again, it is spared for a second, and for
-    /// twice as long each time after that, up to 30: who may not be served a stale response meanwhile gets a 503
-    /// with `Retry-After`. With this, such requests go to the inner service after all.
+    /// deadline, or a 502, 503 or 504 that cannot be stored) and failed again, it is spared for a second, for that key
+    /// alone, and for twice as long each time after that, up to 30: who may not be served a stale response meanwhile
+    /// gets an empty 503 with `Retry-After`. Another 5xx turns away only those who waited for it. With this, such
+    /// requests go to the inner service after all. The outermost clone that a request passes decides.
     ///
     /// ```
     /// use tower_keep::cache::CacheLayer;
@@ -382,7 +386,8 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
 
     /// How long requests wait for the head of a response that another request fetches. By default 60 seconds; then
     /// one of them asks for itself, and the others wait once more, for as long. It is also the time that a fetch
-    /// has when no client waits for it (any more). Needs a clock that can [`sleep`](crate::clock::Clock::sleep).
+    /// has when its client left and others wait, and that a refresh has. Who has waited so long in vain counts it as a
+    /// failure: see [`without_back_off`](Self::without_back_off). The outermost clone decides. Needs a clock that can [`sleep`](crate::clock::Clock::sleep).
     ///
     /// ```
     /// use std::time::Duration;
@@ -397,8 +402,9 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self.set(|config| config.flight_deadline = deadline)
     }
 
-    /// How many bytes of bodies that are still coming are kept at a time, over all clones. By default 64 megabytes
-    /// (2^26). Beyond that bodies pass through and are not stored.
+    /// For all clones, also those made before: how many bytes of bodies that are still coming are kept at a time. By
+    /// default 64 megabytes (2^26). Beyond that, bodies are not stored, and those who read one together go at one
+    /// pace, as with a body that is longer than [`body_bytes_max`](Self::body_bytes_max).
     ///
     /// ```
     /// use tower_keep::cache::CacheLayer;
@@ -412,8 +418,9 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self
     }
 
-    /// How many pieces of work may run in the background at a time, over all clones: refreshes of stale responses,
-    /// and what is left of fetches whose clients left. By default 1024. What would be one more is not begun.
+    /// For all clones, also those made before: how many pieces of work may run in the background at a time, refreshes of
+    /// stale responses and what is left of fetches whose clients left. By default 1024. What would be one more is
+    /// not begun.
     ///
     /// ```
     /// use tower_keep::cache::CacheLayer;
@@ -427,8 +434,9 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self
     }
 
-    /// What runs the work that no client waits for, over all clones; by default the current tokio runtime. The
-    /// first one that is set stays.
+    /// For all clones, also those made before: what runs the work that no client waits for, such as the handle of a
+    /// runtime that outlives this one. By default the current tokio runtime. The first one that is set stays. See
+    /// [`Spawn`] for an example.
     ///
     /// Where nothing runs it, a stale response is validated while its client waits, a fetch ends with its last
     /// client, and what a store does not take at once is not stored.

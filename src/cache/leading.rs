@@ -25,9 +25,14 @@ struct Line {
 }
 
 impl Lifeline {
-    fn set(&self, flight: Option<Arc<Shared<Landing>>>) {
-        let before = std::mem::replace(&mut self.lock().flight, flight);
+    /// Answers whether the future is being dropped.
+    fn set(&self, flight: Option<Arc<Shared<Landing>>>) -> bool {
+        let (before, is_cut) = {
+            let mut line = self.lock();
+            (std::mem::replace(&mut line.flight, flight), line.is_cut)
+        };
         drop(before);
+        is_cut
     }
 
     /// Whether others wait for what it fetches.
@@ -50,17 +55,17 @@ pub(crate) struct Leading {
 impl Leading {
     pub(crate) fn new(lead: Option<Lead<FlightKey, Landing>>, lifeline: Option<Lifeline>) -> Self {
         let mut this = Self { lead: None, lifeline };
-        this.set(lead);
+        if lead.is_some() {
+            this.set(lead);
+        }
         this
     }
 
     /// Another lead, or none. One that was not told what came is given up.
     pub(crate) fn set(&mut self, lead: Option<Lead<FlightKey, Landing>>) {
-        if let Some(lifeline) = &self.lifeline {
-            lifeline.set(lead.as_ref().map(|lead| lead.flight().clone()));
-        }
+        let flight = lead.as_ref().map(|lead| lead.flight().clone());
         let before = std::mem::replace(&mut self.lead, lead);
-        let is_cut = self.lifeline.as_ref().is_some_and(|line| line.lock().is_cut);
+        let is_cut = self.lifeline.as_ref().is_some_and(|line| line.set(flight));
         match before {
             // A panic that drops the future from outside is none of the inner service's.
             Some(lead) if is_cut => lead.left(),
@@ -73,16 +78,20 @@ impl Leading {
     }
 
     pub(crate) fn take(&mut self) -> Option<Lead<FlightKey, Landing>> {
-        let lead = self.lead.take();
-        self.set(None);
-        lead
+        let lead = self.lead.take()?;
+        if let Some(lifeline) = &self.lifeline {
+            lifeline.set(None);
+        }
+        Some(lead)
     }
 }
 
 impl Drop for Leading {
     /// Also in a panic: then there is nothing that could go on.
     fn drop(&mut self) {
-        self.set(None);
+        if self.lead.is_some() {
+            self.set(None);
+        }
     }
 }
 

@@ -109,7 +109,14 @@ impl Place {
     /// What requests have in common that may wait for one of them: the resource and the division, who they are
     /// as far as a response depends on that by rule, and the values by which they select, once it is known which.
     pub(crate) fn flight(&self, class: u8, selecting: Option<(&VaryList, &Selecting)>) -> CacheKey {
+        // Behind the target, which has no length of its own: from the end its length can be told.
+        let length = u32::try_from(self.resource.as_bytes().len()).unwrap_or(u32::MAX);
+        let [a, b, c, d] = length.to_le_bytes();
         let mut key = self.resource.of_kind(FLIGHT);
+        if selecting.is_none() && self.division.is_none() {
+            key.extend(&[class, 0, 0, a, b, c, d]);
+            return key;
+        }
         key.extend(&[class, u8::from(self.division.is_some())]);
         key.push(self.division.as_deref().unwrap_or_default());
         if let Some((vary, values)) = selecting {
@@ -119,10 +126,7 @@ impl Place {
             }
             key.extend(values.as_bytes());
         }
-        // Behind the target, which has no length of its own: from the end its length can be told.
-        key.extend(
-            &u32::try_from(self.resource.as_bytes().len()).unwrap_or(u32::MAX).to_le_bytes(),
-        );
+        key.extend(&[a, b, c, d]);
         key
     }
 

@@ -52,7 +52,6 @@ where
     let demand = transaction.refreshes(is_partitioned);
     // Else somebody does it already; or it is of no use for now.
     let Some(lead) = core.lead_refresh(&core.flight_key(transaction.flight())) else { return true };
-    core.stats.refreshing();
     let request = request.map(|()| ReqBody::default());
     let finish = Finish::new(config, core.id, RequestHead::from(&request));
     let command = transaction.led();
@@ -82,6 +81,9 @@ where
             response.into_body().stored().await;
         }
     }));
+    if begun.is_ok() {
+        core.stats.refreshing();
+    }
     begun != Err(NotBegun::Nowhere)
 }
 

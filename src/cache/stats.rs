@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// /// Of the requests that were looked up, how many were answered from the store.
 /// fn hit_ratio(cache: &CacheHandle) -> f64 {
-///     let CacheStats { hits, misses, revalidated, served_stale, .. } = cache.stats();
-///     hits as f64 / (hits + misses + revalidated + served_stale).max(1) as f64
+///     let CacheStats { hits, served_meanwhile, served_stale, .. } = cache.stats();
+///     let CacheStats { misses, revalidated, collapsed, backed_off, .. } = cache.stats();
+///     let stored = hits + served_meanwhile + served_stale;
+///     stored as f64 / (stored + misses + revalidated + collapsed + backed_off).max(1) as f64
 /// }
 /// # let layer = tower_keep::cache::CacheLayer::new(tower_keep::store::MemoryStore::with_bytes_max(1 << 20));
 /// # assert_eq!(hit_ratio(&layer.handle()), 0.0);
@@ -20,7 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct CacheStats {
     /// Requests answered from the store without the inner service.
     pub hits: u64,
-    /// Requests that went inwards because nothing that fits was stored.
+    /// Requests, and refreshes in the background, that brought another response than the one that was stored, if
+    /// any was.
     pub misses: u64,
     /// Requests for which a stored response was validated, by the inner service, as still current.
     pub revalidated: u64,
@@ -36,7 +39,7 @@ pub struct CacheStats {
     pub backed_off: u64,
     /// Pieces of work that run in the background now.
     pub background: u64,
-    /// Requests that others may wait for now.
+    /// Responses that are on their way now: others may wait for them, or their bodies are still coming.
     pub flights: u64,
     /// Requests for a stored response only (`only-if-cached`), of which there was none.
     pub refused: u64,

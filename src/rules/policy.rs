@@ -350,8 +350,10 @@ impl CachePolicy {
 
     /// Refreshes a response in the background shortly before it expires, so that what is asked for much is never
     /// stale: with each hit, by a chance that grows as the end comes near. A response whose fetch took long is
-    /// refreshed earlier, on the average by the time that it took, times `factor`. By default 0, never; 1 is a
-    /// good choice; what is no number, or less than 0, counts as 0, and 100 is the most.
+    /// refreshed earlier, and so is one that is asked for more: with `n` hits in the time that a fetch takes, some
+    /// `factor` times the logarithm of `n` fetch times before the end. It is meant for responses that live much longer
+    /// than their fetch takes. By default 0, never; 1 is a good choice; what is no number, or less than 0, counts as 0,
+    /// and 100 is the most.
     ///
     /// What was fetched together then does not expire together. As with `stale-while-revalidate`, only one
     /// request at a time refreshes a response, and without a [`Spawn`](crate::cache::Spawn) that can run it

@@ -94,13 +94,15 @@ pub enum Reason {
     StaleIfError,
     /// Served stale while it is refreshed in the background (RFC 5861 §3).
     StaleWhileRevalidate,
-    /// The inner service returned an error a short while ago, and again: it is spared for a moment.
+    /// Turned away: for this key the inner service returned an error a short while ago, and again.
     BackOffError,
-    /// ... it panicked.
+    /// Turned away: for this key the inner service panicked a short while ago, and again.
     BackOffPanic,
-    /// ... it took too long.
+    /// Turned away: for this key requests have waited as long as
+    /// [`CacheLayer::flight_deadline`](crate::cache::CacheLayer::flight_deadline) says, and again.
     BackOffDeadline,
-    /// ... it answered with a 5xx that cannot be stored.
+    /// Turned away: for this key the inner service answered with a 5xx that cannot be stored a short while ago, and
+    /// again.
     BackOffStatus,
     /// A write or a purge did not reach the store or the ledger in time: what it made unusable may still be
     /// served.

@@ -20,9 +20,9 @@ use crate::time::Moment;
 pub(crate) enum Command {
     /// Look this key up, then [`Transaction::found`].
     Get(CacheKey),
-    /// Join the flight of this key, then [`Transaction::led`], [`Transaction::arrived`],
+    /// Join the flight of [`Transaction::flight`], then [`Transaction::led`], [`Transaction::arrived`],
     /// [`Transaction::released`] or [`Transaction::grounded`].
-    Join(CacheKey),
+    Join,
     /// Call the inner service, then [`Transaction::answered`] or [`Transaction::failed`].
     Call(Inward),
     /// Answer with a stored response.
@@ -58,7 +58,7 @@ impl Command {
                 **then = told.because(reason);
                 return self;
             }
-            Self::Get(_) | Self::Join(_) | Self::Call(_) => return self,
+            Self::Get(_) | Self::Join | Self::Call(_) => return self,
         };
         *outcome = outcome.because(Some(reason));
         self

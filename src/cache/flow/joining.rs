@@ -34,11 +34,10 @@ pub(crate) struct Landing {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each flight, in an Arc of its own")]
 pub(crate) enum What {
     /// A head, whose body is coming.
     Coming {
-        meta: EntryMeta,
+        meta: Box<EntryMeta>,
         /// The Content-Length, if there is one.
         length: Option<u64>,
         /// What trailers it announces.
@@ -179,7 +178,7 @@ impl Transaction {
 
     /// It has waited long enough for the one that leads: it joins those who waited with it.
     pub(crate) fn joins_again(&self) -> Command {
-        Command::Join(self.flight())
+        Command::Join
     }
 
     /// What is stored, to be told to those who wait.
@@ -197,13 +196,14 @@ impl Transaction {
 
     /// What it waited for failed. `None` where nothing may stand in for it.
     pub(crate) fn stale_instead(&mut self, failure: Failure, now: Moment) -> Option<Command> {
-        let State::Inward { candidate, forward } = &mut self.state else { return None };
+        let State::Inward { candidate, .. } = &mut self.state else { return None };
         let serves = |OnFailure { error_status, disconnect }: OnFailure| match failure {
             Failure::Unavailable | Failure::Status => error_status,
             Failure::Error | Failure::Panic | Failure::Deadline => disconnect,
         };
         let candidate = candidate.take_if(|candidate| serves(candidate.on_failure))?;
-        Some(served_stale(candidate.stored, CacheOutcome::forwarded(*forward), now))
+        // RFC 9211 §2.2: this request went nowhere.
+        Some(served_stale(candidate.stored, CacheOutcome::hit(), now))
     }
 
     /// It failed more than once, and the inner service is spared for a while.
@@ -223,7 +223,7 @@ impl Transaction {
         match self.flights_left.checked_sub(1) {
             Some(left) if self.collapses => {
                 self.flights_left = left;
-                Command::Join(self.flight())
+                Command::Join
             }
             _ => {
                 self.collapses = false;

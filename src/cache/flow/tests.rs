@@ -373,7 +373,7 @@ fn landing(fields: &[(&'static str, &str)]) -> Landing {
     let values =
         begin(&case("the leader", &[])).0.selector().values(&stored.meta.vary, &facts.headers);
     let vary = stored.meta.vary.clone();
-    let what = What::Coming { meta: stored.meta.copied(), length: None, trailer: None };
+    let what = What::Coming { meta: Box::new(stored.meta.copied()), length: None, trailer: None };
     Landing { vary, values, is_new: true, left_out: Arc::default(), what }
 }
 
@@ -443,7 +443,7 @@ fn name(command: &Command) -> &'static str {
         Command::Call(Inward::AsItCame) => "call as it came",
         Command::Call(Inward::Conditional(_)) => "call conditional",
         Command::Call(Inward::Unconditional) => "call unconditional",
-        Command::Join(_) => "join",
+        Command::Join => "join",
         Command::Meanwhile(_) => "serve and refresh",
         Command::Follow(_) => "follow",
         Command::BackOff(_) => "back off",
