@@ -46,9 +46,10 @@ where
     B: Body + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let Some(request) = request_for(core, config, place, stored, head) else { return false };
     let partition = config.telling.partition.as_ref();
     let is_partitioned = partition.is_some_and(|own| own.of(head, &core.secret).is_some());
+    let request = request_for(core, config, place, stored, head, is_partitioned);
+    let Some(request) = request else { return false };
     let demand = transaction.refreshes(is_partitioned);
     // Else somebody does it already; or it is of no use for now.
     let Some(lead) = core.lead_refresh(&core.flight_key(transaction.flight())) else { return true };
@@ -95,9 +96,8 @@ fn request_for<St: Store, C: Clock>(
     place: &Place,
     stored: &EntryMeta,
     head: RequestHead<'_>,
+    is_partitioned: bool,
 ) -> Option<Request<()>> {
-    let partition = config.telling.partition.as_ref();
-    let is_partitioned = partition.is_some_and(|own| own.of(head, &core.secret).is_some());
     let names = stored.vary.names();
     if !is_partitioned && names.iter().any(is_secret) {
         // It is for whoever has the same credentials, and nobody's are lent.
