@@ -89,11 +89,12 @@ impl<H: Head> Asking<'_, H> {
         };
         // Before the lock: others are locked for it.
         self.flight.keeper.make_room(data.len() as u64);
-        let now = self.flight.keeper.now();
+        // What is over makes no room: most bodies are one frame, and need no clock for it.
+        let moved_at = (!is_over).then(|| self.flight.keeper.now());
         let (sink, woken, taken, is_first) = {
             let mut state = self.flight.lock();
             let is_first = !is_over && !std::mem::replace(&mut state.is_noted, true);
-            state.moved_at = now;
+            state.moved_at = moved_at.unwrap_or(state.moved_at);
             let answers = wants && state.place_of(self.slot) == Some(state.gathered.end());
             let (sink, reason) = state.take_in(&data, &*self.flight.keeper);
             let answer = answers.then(|| {
