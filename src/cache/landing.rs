@@ -111,7 +111,8 @@ where
     let reader = match lead {
         Some(lead) => lead.streams(head, body),
         None => {
-            let flight = Shared::new(core.clone(), core.begun(), false);
+            let now = core.clock.now().ticks;
+            let flight = Shared::new(core.clone(), core.begun(), false, now);
             flight.streams(head, body)
         }
     };

@@ -38,9 +38,14 @@ pub(crate) struct Body<H: Head> {
 }
 
 impl<H: Head> Shared<H> {
-    pub(crate) fn new(keeper: Arc<dyn Keeper>, begun: H::Begun, after_failure: bool) -> Arc<Self> {
-        let state = State::new(Flight::new(after_failure), keeper.now());
-        let state = Mutex::new(state);
+    /// One that has just begun, with a leader since `now`.
+    pub(crate) fn new(
+        keeper: Arc<dyn Keeper>,
+        begun: H::Begun,
+        after_failure: bool,
+        now: Ticks,
+    ) -> Arc<Self> {
+        let state = Mutex::new(State::new(Flight::new(after_failure), now));
         Arc::new(Self { begun, keeper, state })
     }
 

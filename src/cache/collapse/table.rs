@@ -109,7 +109,7 @@ impl<K: Hash + Eq + Clone, H: Head> Table<K, H> {
             }
             (is_noted, after_failure) = (true, now < until);
         }
-        let flight = Shared::new(keeper.clone(), begun(), after_failure);
+        let flight = Shared::new(keeper.clone(), begun(), after_failure, now);
         // One that it takes the place of goes on for those who are on it.
         let replaced = flights.insert(key.clone(), flight.clone());
         drop(shard);
