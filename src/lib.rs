@@ -229,6 +229,7 @@ pub mod axum;
 pub mod cache;
 pub mod clock;
 mod digest;
+mod entropy;
 mod error;
 mod fields;
 #[cfg(fuzzing)]

@@ -22,7 +22,8 @@ use crate::cache::outcome::{CacheOutcome, Forward};
 use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::fields::number;
-use crate::rules::present::{Coming, Content, present, present_coming};
+use crate::rules::partial::Content;
+use crate::rules::present::{Coming, present, present_coming};
 use crate::rules::reason::Reason;
 use crate::rules::request::Demand;
 use crate::store::Store;
@@ -45,13 +46,13 @@ pub(crate) fn served<B: Body, St: Store, C: Clock>(
         (Some(_), Some(Reason::StaleIfError)) => core.stats.served_stale(),
         (Some(_), _) => core.stats.revalidated(),
     }
-    let presented = present(&stored, request, demand.is_head, age, core.clock.now().wall);
-    let (data, trailers) = match presented.content {
-        Content::Whole => (stored.body.clone(), stored.trailers.clone()),
-        Content::Part(range) => (stored.body.slice(range), None),
-        Content::Empty => (Bytes::new(), None),
+    let (now, terms) = (core.clock.now().wall, &finish.config().ranges);
+    let presented = present(&stored, request, demand.is_head, age, now, terms);
+    let body = match presented.content {
+        Content::Whole => CacheBody::ready(stored.body.clone(), stored.trailers.clone(), outcome),
+        Content::Parts(parts) => CacheBody::parts(parts, stored.body.clone(), outcome),
+        Content::Empty => CacheBody::ready(Bytes::new(), None, outcome),
     };
-    let body = CacheBody::ready(data, trailers, outcome);
     let mut response = Response::new(body);
     *response.status_mut() = presented.status;
     *response.headers_mut() = presented.headers;

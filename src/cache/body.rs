@@ -15,6 +15,7 @@ use crate::cache::flow::Landing;
 use crate::cache::outcome::CacheOutcome;
 use crate::cache::source::poll_owned;
 use crate::error::BoxError;
+use crate::rules::parts::Parts;
 use crate::rules::reason::Reason;
 
 pin_project! {
@@ -49,6 +50,8 @@ pin_project! {
     enum Inner<B: Body> {
         /// Bytes that are all there.
         Ready { data: Bytes, trailers: Option<Box<HeaderMap>> },
+        /// Some of them. The box keeps all other bodies small.
+        Parts { parts: Box<Parts>, data: Bytes },
         /// The inner service's body.
         Passing {
             #[pin]
@@ -79,6 +82,11 @@ impl<B: Body> CacheBody<B> {
         outcome: CacheOutcome,
     ) -> Self {
         Self { inner: Inner::Ready { data, trailers }, outcome }
+    }
+
+    /// Those parts of `data`, which is the whole body.
+    pub(crate) fn parts(parts: Parts, data: Bytes, outcome: CacheOutcome) -> Self {
+        Self { inner: Inner::Parts { parts: Box::new(parts), data }, outcome }
     }
 
     pub(crate) fn passing(body: B, outcome: CacheOutcome) -> Self {
@@ -115,6 +123,9 @@ where
             } else {
                 trailers.take().map(|trailers| Ok(Frame::trailers(*trailers)))
             }),
+            InnerProj::Parts { parts, data } => {
+                Poll::Ready(parts.next(data).map(|piece| Ok(Frame::data(piece))))
+            }
             InnerProj::Passing { body } => {
                 poll_owned(body, cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::Inner)))
             }
@@ -127,6 +138,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.inner {
             Inner::Ready { data, trailers } => data.is_empty() && trailers.is_none(),
+            Inner::Parts { parts, .. } => parts.is_done(),
             Inner::Passing { body } => body.is_end_stream(),
             Inner::Reading { reader } => reader.is_end_stream(),
         }
@@ -141,6 +153,7 @@ where
                 hint
             }
             Inner::Ready { data, trailers: None } => SizeHint::with_exact(data.len() as u64),
+            Inner::Parts { parts, .. } => SizeHint::with_exact(parts.length()),
             Inner::Passing { body } => body.size_hint(),
             Inner::Reading { reader } => reader.size_hint(),
         }
@@ -151,6 +164,7 @@ impl<B: Body> fmt::Debug for CacheBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.inner {
             Inner::Ready { .. } => "ready",
+            Inner::Parts { .. } => "parts",
             Inner::Passing { .. } => "passing",
             Inner::Reading { reader } if reader.is_stored() => "passing and being stored",
             Inner::Reading { .. } => "passing",

@@ -32,6 +32,7 @@ use crate::cache::turns::{Lead, Turns, all};
 use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
 use crate::digest::Secret;
+use crate::entropy::random;
 use crate::store::{Store, StoreError, StoreErrorKind};
 use crate::time::Moment;
 
@@ -288,15 +289,4 @@ async fn within<T>(deadline: Duration, work: impl Future<Output = T>) -> Option<
     }
     let _ = deadline;
     Some(work.await)
-}
-
-fn random() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    if getrandom::fill(&mut bytes).is_err() {
-        // No entropy from the system: the address space and the hasher's own seed have to do.
-        let state = RandomState::new();
-        let (one, two) = (state.hash_one(1u8), state.hash_one(2u8));
-        bytes = (u128::from(one) << 64 | u128::from(two)).to_le_bytes();
-    }
-    bytes
 }

@@ -15,8 +15,10 @@ use crate::cache::service::Cache;
 use crate::cache::spawn::Spawn;
 use crate::cache::telling::Telling;
 use crate::clock::{Clock, SystemClock};
+use crate::entropy::random;
 use crate::fields::cache_status::CacheName;
 use crate::head::RequestHead;
+use crate::rules::partial::Terms;
 use crate::rules::policy::{CachePolicy, Class};
 use crate::store::Store;
 
@@ -53,6 +55,7 @@ pub(crate) struct Config {
     pub(crate) status_key: bool,
     pub(crate) outcome_in_extensions: bool,
     pub(crate) body_bytes_max: u64,
+    pub(crate) ranges: Terms,
     pub(crate) store_deadline: Duration,
     pub(crate) collapses: bool,
     /// Whether a request is turned away while the inner service is spared.
@@ -102,6 +105,7 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
             status_key: false,
             outcome_in_extensions: false,
             body_bytes_max: 1 << 20,
+            ranges: Terms::new(random),
             store_deadline: Duration::from_millis(50),
             collapses: true,
             backs_off: true,
@@ -328,6 +332,37 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     #[must_use]
     pub fn body_bytes_max(self, body_bytes_max: u64) -> Self {
         self.set(|config| config.body_bytes_max = body_bytes_max)
+    }
+
+    /// How many ranges of a stored response a request may ask for, counting those that it does not have. By default 8, and
+    /// never more than 64. Who asks for more gets all of it, and so does who asks for ranges that overlap or do not
+    /// ascend (RFC 9110 §14.2). Several are answered as `multipart/byteranges`: with 1 nobody gets that, with 0
+    /// nobody gets a part.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
+    /// # use tower_keep::{cache::CacheLayer, store::MemoryStore};
+    /// # let digits = service_fn(async |_: Request<String>| {
+    /// #     let response = Response::builder().header("cache-control", "max-age=60");
+    /// #     Ok::<_, Infallible>(response.body("0123456789".to_owned()).unwrap())
+    /// # });
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).ranges_max(2);
+    /// # let service = cache.layer(digits);
+    /// # let first = Request::get("http://shop.example/").body(String::new()).unwrap();
+    /// # let response = service.clone().oneshot(first).await.unwrap();
+    /// # http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+    /// // Where the whole response is stored:
+    /// for (range, status) in [("bytes=0-1,4-5", 206), ("bytes=0-1,4-5,8-9", 200)] {
+    ///     let request = Request::get("http://shop.example/").header("range", range);
+    ///     let response = service.clone().oneshot(request.body(String::new()).unwrap()).await.unwrap();
+    ///     assert_eq!(response.status(), status);
+    /// }
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn ranges_max(self, ranges_max: usize) -> Self {
+        self.set(|config| config.ranges = config.ranges.ranges_max(ranges_max))
     }
 
     /// How long one question to the store may take before the request goes to the inner service instead.

@@ -28,17 +28,22 @@ pub(crate) fn members(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iter
 
 /// The bytes without the optional white space around them (RFC 9110 §5.6.3: SP and HTAB only).
 pub(crate) fn trim(bytes: &[u8]) -> &[u8] {
-    let mut inner = trim_start(bytes);
-    while let [rest @ .., b' ' | b'\t'] = inner {
-        inner = rest;
-    }
-    inner
+    trim_end(trim_start(bytes))
 }
 
 /// The bytes without the optional white space before them.
 pub(crate) fn trim_start(bytes: &[u8]) -> &[u8] {
     let mut inner = bytes;
     while let [b' ' | b'\t', rest @ ..] = inner {
+        inner = rest;
+    }
+    inner
+}
+
+/// The bytes without the optional white space behind them.
+pub(crate) fn trim_end(bytes: &[u8]) -> &[u8] {
+    let mut inner = bytes;
+    while let [rest @ .., b' ' | b'\t'] = inner {
         inner = rest;
     }
     inner

@@ -1,39 +1,96 @@
-//! `Range` and `Content-Range` for a single range of bytes (RFC 9110 §14).
+//! `Range` and `Content-Range` for ranges of bytes (RFC 9110 §14).
+
+use std::iter;
+use std::ops::Range;
 
 use http::HeaderMap;
 use http::header::{HeaderValue, RANGE};
 
+use crate::fields::list::{trim_end, trim_start};
+
 /// What a request asks of a representation whose length is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ranged {
-    /// All of it: there is no range, or one that may be ignored (RFC 9110 §14.2).
+    /// All of it: there is no range, or ranges that may be ignored (RFC 9110 §14.2).
     Whole,
-    /// The bytes from `first` to `last`, both included, both inside.
-    Part { first: u64, last: u64 },
+    /// These bytes: at least one range, none of them empty, all inside, and each behind the one before.
+    Parts(Vec<Range<u64>>),
     /// Nothing that it has (RFC 9110 §15.5.17).
     Unsatisfiable,
 }
 
 /// Reads the Range field against a complete representation of `length` bytes.
-pub(crate) fn resolve(headers: &HeaderMap, length: u64) -> Ranged {
+///
+/// Ignored are more than `ranges_max` ranges, and ranges that overlap or do not ascend, which RFC 9110 §14.2
+/// lets a server do and §17.15 tells why. Of a field that asks for more, no more than that is read.
+pub(crate) fn resolve(headers: &HeaderMap, length: u64, ranges_max: usize) -> Ranged {
     let mut lines = headers.get_all(RANGE).iter();
-    let (Some(line), None) = (lines.next(), lines.next()) else {
-        return Ranged::Whole;
-    };
-    match Spec::parse(line.as_bytes()) {
-        Some(spec) => spec.resolve(length),
-        None => Ranged::Whole,
+    match (lines.next(), lines.next()) {
+        (Some(line), None) => all(line.as_bytes(), length, ranges_max).unwrap_or(Ranged::Whole),
+        _ => Ranged::Whole,
     }
 }
 
 /// `bytes first-last/length`, for a 206.
-pub(crate) fn content_range(first: u64, last: u64, length: u64) -> HeaderValue {
+pub(crate) fn content_range(range: &Range<u64>, length: u64) -> HeaderValue {
+    let (first, last) = (range.start, range.end.saturating_sub(1));
     value(format!("bytes {first}-{last}/{length}"))
 }
 
 /// `bytes */length`, for a 416.
 pub(crate) fn unsatisfied(length: u64) -> HeaderValue {
     value(format!("bytes */{length}"))
+}
+
+/// `None` where the field is to be ignored.
+fn all(field: &[u8], length: u64, ranges_max: usize) -> Option<Ranged> {
+    let mut count = 0usize;
+    let mut parts: Vec<Range<u64>> = Vec::new();
+    for member in members(byte_set(field)?) {
+        count = count.saturating_add(1);
+        if count > ranges_max {
+            return None;
+        }
+        let Some(range) = Spec::parse(member)?.resolve(length) else {
+            // RFC 9110 §14.1.2: the set is satisfiable if one of its ranges is.
+            continue;
+        };
+        if parts.last().is_some_and(|before| range.start < before.end) {
+            return None;
+        }
+        parts.push(range);
+    }
+    match (count, parts.is_empty()) {
+        // RFC 9110 §5.6.1.2: empty members are none, and one is needed.
+        (0, _) => None,
+        (_, true) => Some(Ranged::Unsatisfiable),
+        (_, false) => Some(Ranged::Parts(parts)),
+    }
+}
+
+/// What follows `bytes=`; `None` for another unit (RFC 9110 §14.1).
+fn byte_set(field: &[u8]) -> Option<&[u8]> {
+    let equals = field.iter().position(|byte| *byte == b'=')?;
+    let (unit, rest) = field.split_at_checked(equals)?;
+    unit.eq_ignore_ascii_case(b"bytes").then(|| rest.strip_prefix(b"="))?
+}
+
+/// RFC 9110 §5.6.1.2: white space may stand beside a comma, and nowhere else; members may be empty.
+fn members(set: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = set.split(|byte| *byte == b',').peekable();
+    let mut is_behind_comma = false;
+    iter::from_fn(move || {
+        let mut member = rest.next()?;
+        if is_behind_comma {
+            member = trim_start(member);
+        }
+        if rest.peek().is_some() {
+            member = trim_end(member);
+        }
+        is_behind_comma = true;
+        Some(member)
+    })
+    .filter(|member| !member.is_empty())
 }
 
 /// One range as it is asked for (RFC 9110 §14.1.2).
@@ -43,16 +100,10 @@ enum Spec {
 }
 
 impl Spec {
-    /// `None` for another unit, for several ranges, and for whatever is malformed.
-    fn parse(value: &[u8]) -> Option<Self> {
-        let equals = value.iter().position(|byte| *byte == b'=')?;
-        let (unit, rest) = value.split_at_checked(equals)?;
-        if !unit.eq_ignore_ascii_case(b"bytes") {
-            return None;
-        }
-        let spec = rest.strip_prefix(b"=")?;
-        let dash = spec.iter().position(|byte| *byte == b'-')?;
-        let (first, rest) = spec.split_at_checked(dash)?;
+    /// `None` for whatever is malformed.
+    fn parse(member: &[u8]) -> Option<Self> {
+        let dash = member.iter().position(|byte| *byte == b'-')?;
+        let (first, rest) = member.split_at_checked(dash)?;
         let last = rest.strip_prefix(b"-")?;
         match (first, last) {
             ([], suffix) => Some(Self::Suffix(number(suffix)?)),
@@ -65,19 +116,15 @@ impl Spec {
         }
     }
 
-    fn resolve(self, length: u64) -> Ranged {
-        let Some(end) = length.checked_sub(1) else {
-            return Ranged::Unsatisfiable;
-        };
-        match self {
-            Self::From { first, .. } if first > end => Ranged::Unsatisfiable,
-            Self::From { first, last } => {
-                Ranged::Part { first, last: last.map_or(end, |last| last.min(end)) }
-            }
-            Self::Suffix(0) => Ranged::Unsatisfiable,
+    /// `None` where there is nothing of it.
+    fn resolve(self, length: u64) -> Option<Range<u64>> {
+        let range = match self {
+            Self::From { first, last: None } => first..length,
+            Self::From { first, last: Some(last) } => first..last.saturating_add(1).min(length),
             // A suffix longer than the representation is all of it.
-            Self::Suffix(count) => Ranged::Part { first: length.saturating_sub(count), last: end },
-        }
+            Self::Suffix(count) => length.saturating_sub(count)..length,
+        };
+        (!range.is_empty()).then_some(range)
     }
 }
 
@@ -99,101 +146,4 @@ fn value(text: String) -> HeaderValue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn asked(range: &str, length: u64) -> Ranged {
-        let mut headers = HeaderMap::new();
-        headers.insert(RANGE, HeaderValue::from_str(range).unwrap());
-        resolve(&headers, length)
-    }
-
-    fn part(first: u64, last: u64) -> Ranged {
-        Ranged::Part { first, last }
-    }
-
-    #[test]
-    fn one_range_is_a_part() {
-        assert_eq!(asked("bytes=0-0", 10), part(0, 0));
-        assert_eq!(asked("Bytes=2-5", 10), part(2, 5));
-        assert_eq!(asked("bytes=9-", 10), part(9, 9));
-        assert_eq!(asked("bytes=-3", 10), part(7, 9));
-    }
-
-    #[test]
-    fn a_range_is_cut_to_what_there_is() {
-        assert_eq!(asked("bytes=5-10", 10), part(5, 9));
-        assert_eq!(asked("bytes=-11", 10), part(0, 9));
-        assert_eq!(asked("bytes=5-99999999999999999999999", 10), part(5, 9));
-        assert_eq!(asked("bytes=-99999999999999999999999", 10), part(0, 9));
-        assert_eq!(asked("bytes=0-18446744073709551615", u64::MAX), part(0, u64::MAX - 1));
-    }
-
-    #[test]
-    fn a_range_behind_the_end_is_unsatisfiable() {
-        for range in ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99999999999999999999999-"] {
-            assert_eq!(asked(range, 10), Ranged::Unsatisfiable, "{range}");
-        }
-        assert_eq!(asked("bytes=0-", 0), Ranged::Unsatisfiable);
-        assert_eq!(asked("bytes=-1", 0), Ranged::Unsatisfiable);
-        assert_eq!(asked("bytes=99999999999999999999999-", u64::MAX), Ranged::Unsatisfiable);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_ignored() {
-        for range in [
-            "",
-            "bytes",
-            "bytes=",
-            "bytes=-",
-            "bytes=5-2",
-            "bytes=a-b",
-            "bytes=1-b",
-            "bytes=1",
-            "bytes=0-1,3-4",
-            "bytes=0-1, ",
-            "bytes= 0-1",
-            "bytes =0-1",
-            "bytes=0 -1",
-            "bytes=--1",
-            "bytes=1--2",
-            "bytes=+1-2",
-            "items=0-1",
-            "0-1",
-            "bytes:0-1",
-            "bytes=0-1;x",
-        ] {
-            assert_eq!(asked(range, 10), Ranged::Whole, "{range}");
-        }
-        let mut headers = HeaderMap::new();
-        assert_eq!(resolve(&headers, 10), Ranged::Whole);
-        headers.append(RANGE, HeaderValue::from_static("bytes=0-1"));
-        headers.append(RANGE, HeaderValue::from_static("bytes=0-1"));
-        assert_eq!(resolve(&headers, 10), Ranged::Whole);
-    }
-
-    #[test]
-    fn content_range_is_written() {
-        assert_eq!(content_range(0, 9, 10), "bytes 0-9/10");
-        assert_eq!(unsatisfied(u64::MAX), "bytes */18446744073709551615");
-    }
-
-    proptest! {
-        #[test]
-        fn a_part_lies_inside(tail in "[0-9-]{0,30}", length: u64) {
-            if let Ranged::Part { first, last } = asked(&format!("bytes={tail}"), length) {
-                prop_assert!(first <= last && last < length);
-            }
-        }
-
-        #[test]
-        fn arbitrary_bytes_never_panic(value: Vec<u8>, length: u64) {
-            prop_assert!(Spec::parse(&value).is_none());
-            let value = [b"bytes=", &value[..]].concat();
-            if let Some(spec) = Spec::parse(&value) {
-                spec.resolve(length);
-            }
-        }
-    }
-}
+mod tests;

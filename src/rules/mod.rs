@@ -3,6 +3,8 @@
 
 pub(crate) mod freshness;
 pub(crate) mod invalidate;
+pub(crate) mod partial;
+pub(crate) mod parts;
 pub(crate) mod policy;
 pub(crate) mod precondition;
 pub(crate) mod present;

@@ -1,7 +1,6 @@
 //! How a stored response is presented to one client: whole, in part, or as the news that nothing changed
 //! (RFC 9111 §4, §4.3.2; RFC 9110 §14, §15.4.5).
 
-use std::ops::Range;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -10,7 +9,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use crate::cache::entry::{EntryMeta, StoredResponse};
 use crate::cache::lines::Lines;
 use crate::fields::number;
-use crate::fields::range::{self, Ranged};
+use crate::rules::partial::{Content, Terms, partial};
 use crate::rules::precondition::{is_not_modified, range_counts};
 use crate::time::{DeltaSeconds, Timestamp};
 
@@ -22,13 +21,6 @@ pub(crate) struct Presented {
     pub(crate) content: Content,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Content {
-    Whole,
-    Part(Range<usize>),
-    Empty,
-}
-
 /// The answer to a request with these fields. `age` is left out where it is `None`: the answer is new.
 pub(crate) fn present(
     stored: &StoredResponse,
@@ -36,21 +28,20 @@ pub(crate) fn present(
     is_head: bool,
     age: Option<Duration>,
     now: Timestamp,
+    terms: &Terms,
 ) -> Presented {
     let meta = &stored.meta;
-    let length = stored.body.len() as u64;
     let mut presented = if is_not_modified(request, meta, now) {
         let headers = not_modified(&meta.lines);
         Presented { status: StatusCode::NOT_MODIFIED, headers, content: Content::Empty }
-    } else if meta.status == StatusCode::OK && !is_head && range_counts(request, meta, now) {
-        match range::resolve(request, length) {
-            Ranged::Whole => whole(stored),
-            Ranged::Part { first, last } => part(stored, first, last),
-            Ranged::Unsatisfiable => unsatisfiable(&meta.lines, length),
-        }
     } else {
         whole(stored)
     };
+    // RFC 9110 §14.2: a Range is for a GET that would be answered with a 200.
+    if presented.status == StatusCode::OK && !is_head && range_counts(request, meta, now) {
+        let Presented { status, headers, content } = &mut presented;
+        *content = partial(request, status, headers, stored.body.len() as u64, terms);
+    }
     if is_head {
         presented.content = Content::Empty;
     }
@@ -120,28 +111,6 @@ pub(crate) fn not_modified(stored: &Lines) -> HeaderMap {
         }
     }
     headers
-}
-
-/// RFC 9110 §15.3.7.1.
-fn part(stored: &StoredResponse, first: u64, last: u64) -> Presented {
-    let mut headers = stored.meta.lines.to_map();
-    let (from, to) = (first as usize, (last as usize).saturating_add(1).min(stored.body.len()));
-    headers
-        .insert(header::CONTENT_RANGE, range::content_range(first, last, stored.body.len() as u64));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(to.saturating_sub(from)));
-    Presented { status: StatusCode::PARTIAL_CONTENT, headers, content: Content::Part(from..to) }
-}
-
-/// RFC 9110 §15.5.17.
-fn unsatisfiable(stored: &Lines, length: u64) -> Presented {
-    let mut headers = HeaderMap::with_capacity(4);
-    headers.insert(header::CONTENT_RANGE, range::unsatisfied(length));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for date in stored.get_all(&header::DATE) {
-        headers.append(header::DATE, date.clone());
-    }
-    Presented { status: StatusCode::RANGE_NOT_SATISFIABLE, headers, content: Content::Empty }
 }
 
 static GUIDES: [HeaderName; 6] = [

@@ -29,6 +29,25 @@ async fn a_miss_is_stored_and_the_next_is_a_hit_and_stats_count_both() {
 }
 
 #[tokio::test]
+async fn c24_several_ranges_are_a_multipart_with_its_length_on_the_wire() {
+    let head = [("cache-control", "max-age=60"), ("content-type", "text/plain")];
+    let gateway = Gateway::before(origin::of(async move || (head, "0123456789")).await).await;
+    gateway.get("/").await;
+    let got = gateway.get_with("/", "Range: bytes=0-1, 8-\r\n").await;
+    assert_eq!(got.status_line, "HTTP/1.1 206 Partial Content");
+    assert_eq!((got.field("content-range"), got.field("transfer-encoding")), (None, None));
+    assert_eq!(got.field("content-length"), Some(&*got.body.len().to_string()));
+    let kind = got.field("content-type").unwrap();
+    let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let part = |range, bytes| {
+        let fields = format!("Content-Type: text/plain\r\nContent-Range: bytes {range}/10");
+        format!("--{boundary}\r\n{fields}\r\n\r\n{bytes}\r\n")
+    };
+    let (first, last) = (part("0-1", "01"), part("8-9", "89"));
+    assert_eq!(got.body, format!("{first}{last}--{boundary}--\r\n"));
+}
+
+#[tokio::test]
 async fn a_response_over_entry_bytes_max_passes_and_is_not_stored() {
     let address = origin::of(async || ([("cache-control", "max-age=60")], "x".repeat(2048))).await;
     let gateway = Gateway::with(address, &["--entry-bytes-max=1KiB"]).await;
