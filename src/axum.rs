@@ -1,11 +1,15 @@
-//! What only axum users need: the target as it arrived, and hints as response parts.
+//! What only axum users need: the target as it arrived, hints as response parts, and preconditions as an extractor.
 
 use axum::extract::OriginalUri;
-use axum_core::response::{IntoResponseParts, ResponseParts};
-use http::header;
+use axum_core::body::Body;
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, IntoResponseParts, ResponseParts};
+use http::{Response, header, request};
 use std::convert::Infallible;
 
 use crate::cache::{CacheControl, CacheHint, KeyParts, PurgesTag};
+use crate::clock::{Clock as _, SystemClock};
+use crate::conditional::{Current, PreconditionError, Preconditions};
 use crate::head::RequestHead;
 
 /// The key function for routers that are nested: the target as it arrived, not what
@@ -70,5 +74,29 @@ impl IntoResponseParts for CacheControl {
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
         parts.headers_mut().insert(header::CACHE_CONTROL, self.to_value());
         Ok(parts)
+    }
+}
+
+impl IntoResponseParts for Current {
+    type Error = Infallible;
+
+    /// Sets `ETag`, `Last-Modified` and what else it says, where another part has not.
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        self.complete(parts.headers_mut(), self.tag(), SystemClock::new().now().wall);
+        Ok(parts)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Preconditions {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&*parts))
+    }
+}
+
+impl IntoResponse for PreconditionError {
+    fn into_response(self) -> Response<Body> {
+        PreconditionError::into_response(self)
     }
 }

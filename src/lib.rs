@@ -228,6 +228,7 @@
 pub mod axum;
 pub mod cache;
 pub mod clock;
+pub mod conditional;
 mod digest;
 mod entropy;
 mod error;

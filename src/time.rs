@@ -1,7 +1,7 @@
 //! Points and lengths of time as values. Nothing here reads a clock.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point on the wall clock: milliseconds since the Unix epoch, negative before 1970.
 ///
@@ -57,6 +57,20 @@ impl Timestamp {
     #[must_use]
     pub fn minus(self, length: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// To the millisecond, rounded down; saturates.
+impl From<SystemTime> for Timestamp {
+    fn from(at: SystemTime) -> Self {
+        match at.duration_since(UNIX_EPOCH) {
+            Ok(since) => Self(0).plus(since),
+            Err(before) => {
+                let before = before.duration();
+                let rest = u64::from(before.subsec_nanos() % 1_000_000 != 0);
+                Self(0).minus(before.saturating_add(Duration::from_millis(rest)))
+            }
+        }
     }
 }
 

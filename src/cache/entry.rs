@@ -13,6 +13,7 @@ use crate::cache::key::Generation;
 use crate::cache::lines::Lines;
 use crate::cache::mark::{Position, Target};
 use crate::fields::etag::{self, EntityTag};
+use crate::fields::validators::Validators;
 use crate::fields::vary::VaryList;
 use crate::time::{DeltaSeconds, Moment, Timestamp};
 
@@ -188,6 +189,11 @@ impl EntryMeta {
 
     pub(crate) fn etag(&self) -> Option<EntityTag<'_>> {
         if self.has_etag { etag::sole(self.lines.get_all(&header::ETAG)) } else { None }
+    }
+
+    /// Its validators.
+    pub(crate) fn validators(&self) -> Validators<'_> {
+        Validators { etag: self.etag(), last_modified: self.last_modified }
     }
 
     /// The field as it came, to send inwards in a conditional request.

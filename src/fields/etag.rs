@@ -1,7 +1,7 @@
-//! Entity tags (RFC 9110 §8.8.3) and the precondition that lists them (§13.1.2).
+//! Entity tags (RFC 9110 §8.8.3) and the preconditions that list them (§13.1.1, §13.1.2).
 
 use http::HeaderMap;
-use http::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use http::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
 use super::list;
 
@@ -78,21 +78,64 @@ pub(crate) enum Precondition {
 /// RFC 9110 §13.1.2: `False`, which a GET answers with 304, where the field is `*` or lists the tag by
 /// weak comparison. Members that are no tags match nothing.
 pub(crate) fn none_match(headers: &HeaderMap, current: Option<EntityTag<'_>>) -> Precondition {
-    let lines = || headers.get_all(IF_NONE_MATCH).iter().map(HeaderValue::as_bytes);
-    let mut first_two = lines();
-    let any = match (first_two.next(), first_two.next()) {
-        (None, _) => return Precondition::Absent,
-        (Some(line), None) => list::trim(line) == b"*",
-        (Some(_), Some(_)) => false,
-    };
-    let listed = || current.is_some_and(|current| lines().any(|line| lists(line, current.opaque)));
-    if any || listed() { Precondition::False } else { Precondition::True }
+    let listed =
+        |current: EntityTag<'_>| is_listed(headers, IF_NONE_MATCH, current, Comparison::Weak);
+    match asterisk(headers, IF_NONE_MATCH) {
+        None => Precondition::Absent,
+        Some(true) => Precondition::False,
+        Some(false) if current.is_some_and(listed) => Precondition::False,
+        Some(false) => Precondition::True,
+    }
 }
 
-/// Whether one line of a list of tags holds this one, weak or not.
+/// Evaluates If-Match against a response that is there, whose ETag is `current`.
+///
+/// RFC 9110 §13.1.1: `True` where the field is `*` or lists the tag by strong comparison. So a field of
+/// which nothing can be read is `False`: its sender meant some version, and nobody knows that it is this one.
+pub(crate) fn matches(headers: &HeaderMap, current: Option<EntityTag<'_>>) -> Precondition {
+    let listed = |current: EntityTag<'_>| is_listed(headers, IF_MATCH, current, Comparison::Strong);
+    match asterisk(headers, IF_MATCH) {
+        None => Precondition::Absent,
+        Some(true) => Precondition::True,
+        Some(false) if current.is_some_and(listed) => Precondition::True,
+        Some(false) => Precondition::False,
+    }
+}
+
+/// How two tags are held against each other (RFC 9110 §8.8.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    /// The same, and neither is weak.
+    Strong,
+    /// The same, weak or not.
+    Weak,
+}
+
+/// Whether a field that lists tags holds this one.
+pub(crate) fn is_listed(
+    headers: &HeaderMap,
+    name: HeaderName,
+    tag: EntityTag<'_>,
+    comparison: Comparison,
+) -> bool {
+    let mut lines = headers.get_all(name).iter();
+    lines.any(|line| match comparison {
+        Comparison::Strong => lists(line.as_bytes(), |listed| listed.strong_eq(&tag)),
+        Comparison::Weak => lists(line.as_bytes(), |listed| listed.weak_eq(&tag)),
+    })
+}
+
+/// Whether the field is `*` alone; `None` where there is no field.
+fn asterisk(headers: &HeaderMap, name: HeaderName) -> Option<bool> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next()?;
+    Some(lines.next().is_none() && list::trim(first.as_bytes()) == b"*")
+}
+
+/// Whether one line of a list of tags holds such a one.
 ///
 /// Not [`list::split`]: commas belong to a tag, and a backslash escapes nothing in it.
-fn lists(line: &[u8], opaque: &[u8]) -> bool {
+fn lists(line: &[u8], is_wanted: impl Fn(&EntityTag<'_>) -> bool) -> bool {
     let mut rest = line;
     loop {
         while let [b' ' | b'\t' | b',', tail @ ..] = rest {
@@ -104,7 +147,7 @@ fn lists(line: &[u8], opaque: &[u8]) -> bool {
         if let Some((tag, tail)) = EntityTag::leading(rest) {
             rest = tail;
             let ends = matches!(list::trim_start(rest), [] | [b',', ..]);
-            if ends && tag.opaque == opaque {
+            if ends && is_wanted(&tag) {
                 return true;
             }
         }
@@ -193,6 +236,33 @@ mod tests {
     }
 
     #[test]
+    fn if_match_compares_strongly() {
+        let against = |lines: &[&str], current: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(IF_MATCH, HeaderValue::from_str(line).unwrap());
+            }
+            matches(&headers, current.map(tag))
+        };
+        assert_eq!(against(&[], Some(r#""1""#)), Precondition::Absent);
+        for (line, current, is) in [
+            (r#""1""#, Some(r#""1""#), Precondition::True),
+            (r#""2" , "1""#, Some(r#""1""#), Precondition::True),
+            (r#"W/"1""#, Some(r#""1""#), Precondition::False),
+            (r#""1""#, Some(r#"W/"1""#), Precondition::False),
+            (r#"W/"1""#, Some(r#"W/"1""#), Precondition::False),
+            (r#""1""#, None, Precondition::False),
+            ("*", None, Precondition::True),
+            (r#"*, "2""#, Some(r#""1""#), Precondition::False),
+            ("", Some(r#""1""#), Precondition::False),
+            ("1", Some(r#""1""#), Precondition::False),
+        ] {
+            assert_eq!(against(&[line], current), is, "{line} {current:?}");
+        }
+        assert_eq!(against(&[r#""2""#, r#""1""#], Some(r#""1""#)), Precondition::True);
+    }
+
+    #[test]
     fn an_asterisk_alone_matches_whatever_is_there() {
         assert_eq!(against(&[b" * "], None), Precondition::False);
         assert_eq!(against(&[b"*"], Some(r#""1""#)), Precondition::False);
@@ -241,7 +311,7 @@ mod tests {
         fn arbitrary_bytes_never_panic(value: Vec<u8>, opaque: Vec<u8>) {
             let tag = EntityTag::parse(&value);
             prop_assert!(tag.is_none_or(|tag| tag.opaque.len() + 2 <= value.len()));
-            lists(&value, &opaque);
+            lists(&value, |tag| tag.opaque == opaque);
         }
 
         #[test]
@@ -250,8 +320,8 @@ mod tests {
             at: prop::sample::Index,
         ) {
             let line = tags.iter().map(|tag| format!("\"{tag}\"")).collect::<Vec<_>>().join(" ,");
-            prop_assert!(lists(line.as_bytes(), at.get(&tags).as_bytes()));
-            prop_assert!(!lists(line.as_bytes(), b"absent-from-it"));
+            prop_assert!(lists(line.as_bytes(), |tag| tag.opaque == at.get(&tags).as_bytes()));
+            prop_assert!(!lists(line.as_bytes(), |tag| tag.opaque == b"absent-from-it"));
         }
     }
 }

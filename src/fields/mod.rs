@@ -2,6 +2,7 @@
 //!
 //! *Invariant:* nothing here panics on any bytes, and every reader takes linear time.
 
+pub(crate) mod accept_encoding;
 pub(crate) mod authority;
 pub(crate) mod cache_control;
 mod cache_control_builder;
@@ -15,6 +16,7 @@ pub(crate) mod number;
 pub(crate) mod range;
 pub(crate) mod survey;
 pub(crate) mod targeted;
+pub(crate) mod validators;
 pub(crate) mod vary;
 
 pub use cache_control_builder::CacheControl;

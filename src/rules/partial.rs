@@ -38,6 +38,11 @@ impl Terms {
     pub(crate) fn ranges_max(self, ranges_max: usize) -> Self {
         Self { ranges_max: ranges_max.min(RANGES_MOST), ..self }
     }
+
+    /// Whether any range is.
+    pub(crate) fn are_answered(&self) -> bool {
+        self.ranges_max > 0
+    }
 }
 
 /// Turns the head of a complete 200, whose body has `length` bytes, into the head of the answer to the Range of this

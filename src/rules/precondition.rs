@@ -1,16 +1,109 @@
-//! A client's own preconditions, answered from a stored response (RFC 9111 §4.3.2, RFC 9110 §13).
+//! Preconditions, in the order in which they count (RFC 9110 §13.2.2; RFC 9111 §4.3.2 for a stored response).
 
 use http::header::{self, HeaderMap};
 
 use crate::cache::entry::EntryMeta;
 use crate::fields::date::{self, Dated};
 use crate::fields::etag::{self, EntityTag, Precondition};
+use crate::fields::validators::Validators;
 use crate::time::Timestamp;
+
+/// What the preconditions of a request come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Evaluated {
+    /// The method is performed.
+    Perform,
+    /// The client of a GET or HEAD holds the response already: 304.
+    NotModified,
+    /// The client meant another state of the resource: 412.
+    Failed,
+}
+
+/// RFC 9110 §13.2.2, steps 1 to 4. `selected` are the validators of the response that would
+/// be given if nothing stood in its way; `None` where the resource has no current representation. `is_read` tells
+/// a GET or HEAD.
+///
+/// §13.2.1: only where the answer without preconditions would be a success.
+pub(crate) fn evaluate(
+    is_read: bool,
+    request: &HeaderMap,
+    selected: Option<Validators<'_>>,
+    now: Timestamp,
+) -> Evaluated {
+    // Step 1, and where there is no If-Match, step 2.
+    let holds = match if_match(request, selected) {
+        Precondition::Absent => is_unmodified_since(request, selected, now),
+        answer => answer,
+    };
+    if holds == Precondition::False {
+        return Evaluated::Failed;
+    }
+    let Some(selected) = selected else {
+        // §13.1.2: whatever If-None-Match lists, nothing is there that could match it.
+        return Evaluated::Perform;
+    };
+    match (is_read, etag::none_match(request, selected.etag)) {
+        // Step 3.
+        (true, Precondition::False) => Evaluated::NotModified,
+        (false, Precondition::False) => Evaluated::Failed,
+        // Step 4.
+        (true, Precondition::Absent)
+            if !is_modified_since(request, selected.last_modified, now) =>
+        {
+            Evaluated::NotModified
+        }
+        (_, Precondition::Absent | Precondition::True) => Evaluated::Perform,
+    }
+}
+
+/// Whether a request has any field that [`evaluate`] reads.
+pub(crate) fn is_conditional(request: &HeaderMap) -> bool {
+    let fields = [
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_MATCH,
+        header::IF_UNMODIFIED_SINCE,
+    ];
+    fields.iter().any(|name| request.contains_key(name))
+}
+
+/// RFC 9110 §13.1.1.
+fn if_match(request: &HeaderMap, selected: Option<Validators<'_>>) -> Precondition {
+    match selected {
+        Some(selected) => etag::matches(request, selected.etag),
+        None if request.contains_key(header::IF_MATCH) => Precondition::False,
+        None => Precondition::Absent,
+    }
+}
+
+/// RFC 9110 §13.1.4: a field that is no date, or that stands there twice, is ignored; so is one for a resource of which
+/// nobody knows when it was modified.
+pub(crate) fn is_unmodified_since(
+    request: &HeaderMap,
+    selected: Option<Validators<'_>>,
+    now: Timestamp,
+) -> Precondition {
+    let modified = selected.and_then(|selected| selected.last_modified);
+    match (date::sole(request, header::IF_UNMODIFIED_SINCE, now), modified) {
+        (Dated::At(since), Some(modified)) if modified.as_secs() <= since.as_secs() => {
+            Precondition::True
+        }
+        (Dated::At(_), Some(_)) => Precondition::False,
+        (Dated::At(_) | Dated::Absent | Dated::Invalid, _) => Precondition::Absent,
+    }
+}
+
+/// RFC 9110 §13.1.3: `false` only where the field is one date, and nothing was modified after it.
+fn is_modified_since(request: &HeaderMap, modified: Option<Timestamp>, now: Timestamp) -> bool {
+    match (date::sole(request, header::IF_MODIFIED_SINCE, now), modified) {
+        (Dated::At(since), Some(modified)) => modified.as_secs() > since.as_secs(),
+        (Dated::At(_) | Dated::Absent | Dated::Invalid, _) => true,
+    }
+}
 
 /// Whether the client holds the stored response already, so that a 304 will do.
 ///
-/// RFC 9110 §13.2.2: If-None-Match comes first and silences If-Modified-Since; §13.2.1: neither counts
-/// where the answer without it would be no success.
+/// RFC 9111 §4.3.2: of the preconditions a cache evaluates only those two that a GET is made conditional by.
 pub(crate) fn is_not_modified(request: &HeaderMap, stored: &EntryMeta, now: Timestamp) -> bool {
     if !stored.status.is_success() {
         return false;
@@ -18,19 +111,22 @@ pub(crate) fn is_not_modified(request: &HeaderMap, stored: &EntryMeta, now: Time
     match etag::none_match(request, stored.etag()) {
         Precondition::True => false,
         Precondition::False => true,
-        Precondition::Absent => match date::sole(request, header::IF_MODIFIED_SINCE, now) {
+        Precondition::Absent => {
             // RFC 9111 §4.3.2: without a Last-Modified, the Date stands for it.
-            Dated::At(since) => {
-                stored.last_modified.unwrap_or(stored.date).as_secs() <= since.as_secs()
-            }
-            Dated::Absent | Dated::Invalid => false,
-        },
+            let modified = stored.last_modified.unwrap_or(stored.date);
+            !is_modified_since(request, Some(modified), now)
+        }
     }
 }
 
-/// RFC 9110 §13.1.5: whether a Range may be honoured, which If-Range makes depend on the client holding
-/// the very same bytes.
-pub(crate) fn range_counts(request: &HeaderMap, stored: &EntryMeta, now: Timestamp) -> bool {
+/// RFC 9110 §13.1.5, §13.2.2 step 5: whether a Range may be honoured, which If-Range makes depend on the client holding
+/// the very same bytes. `date` is the response's own.
+pub(crate) fn range_counts(
+    request: &HeaderMap,
+    selected: Validators<'_>,
+    date: Timestamp,
+    now: Timestamp,
+) -> bool {
     let mut lines = request.get_all(header::IF_RANGE).iter();
     let value = match (lines.next(), lines.next()) {
         (None, _) => return true,
@@ -38,12 +134,15 @@ pub(crate) fn range_counts(request: &HeaderMap, stored: &EntryMeta, now: Timesta
         (Some(_), Some(_)) => return false,
     };
     if let Some(tag) = EntityTag::parse(value) {
-        return stored.etag().is_some_and(|stored| stored.strong_eq(&tag));
+        return selected.etag.is_some_and(|current| current.strong_eq(&tag));
     }
     // RFC 9110 §8.8.2.2: a date is a strong validator only where nothing could have changed within it.
-    let is_strong = |modified: Timestamp| stored.date.since(modified).as_secs() >= 1;
-    match (date::parse(value, now), stored.last_modified) {
+    let is_strong = |modified: Timestamp| date.since(modified).as_secs() >= 1;
+    match (date::parse(value, now), selected.last_modified) {
         (Some(date), Some(modified)) => date.as_secs() == modified.as_secs() && is_strong(modified),
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

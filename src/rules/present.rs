@@ -38,7 +38,8 @@ pub(crate) fn present(
         whole(stored)
     };
     // RFC 9110 §14.2: a Range is for a GET that would be answered with a 200.
-    if presented.status == StatusCode::OK && !is_head && range_counts(request, meta, now) {
+    let counts = || range_counts(request, meta.validators(), meta.date, now);
+    if presented.status == StatusCode::OK && !is_head && counts() {
         let Presented { status, headers, content } = &mut presented;
         *content = partial(request, status, headers, stored.body.len() as u64, terms);
     }
@@ -103,9 +104,17 @@ fn whole(stored: &StoredResponse) -> Presented {
 
 /// RFC 9110 §15.4.5: what a client needs to update what it holds, and nothing of what it has already.
 pub(crate) fn not_modified(stored: &Lines) -> HeaderMap {
+    guides(stored.iter(), stored.get(&header::ETAG).is_some())
+}
+
+/// The fields of a 304, out of those of the response that it stands for.
+pub(crate) fn guides<'a>(
+    fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+    has_etag: bool,
+) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(GUIDES.len() + 2);
-    let modified = stored.get(&header::ETAG).is_none().then_some(&header::LAST_MODIFIED);
-    for (name, value) in stored.iter() {
+    let modified = (!has_etag).then_some(&header::LAST_MODIFIED);
+    for (name, value) in fields {
         if GUIDES.contains(name) || modified == Some(name) {
             headers.append(name, value.clone());
         }

@@ -1,0 +1,202 @@
+//! The body of the responses of both layers.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::conditional::etag::budget::Taken;
+use crate::rules::parts::Parts;
+
+pin_project! {
+    /// The inner body as it is, parts of it, what was gathered of it for its tag, or nothing.
+    ///
+    /// Errors are the inner body's own.
+    pub struct ConditionalBody<B>
+    where
+        B: Body,
+    {
+        #[pin]
+        state: State<B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<B>
+    where
+        B: Body,
+    {
+        Empty,
+        Passing { #[pin] body: B },
+        Gathered { gathered: Option<Gathered<B>> },
+        Parts { parts: Parts, source: Bytes, #[pin] body: B },
+    }
+}
+
+/// What has come of a body, and what may still come.
+pub(crate) struct Gathered<B: Body> {
+    pub(crate) data: Bytes,
+    /// A frame that did not fit.
+    pub(crate) over: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
+    pub(crate) error: Option<B::Error>,
+    /// `None` when it has ended.
+    pub(crate) rest: Option<Pin<Box<B>>>,
+    /// The memory that the data takes, until it is gone.
+    pub(crate) taken: Option<Taken>,
+}
+
+impl<B: Body> ConditionalBody<B> {
+    pub(crate) fn empty() -> Self {
+        Self { state: State::Empty }
+    }
+
+    pub(crate) fn passing(body: B) -> Self {
+        Self { state: State::Passing { body } }
+    }
+
+    pub(crate) fn gathered(gathered: Gathered<B>) -> Self {
+        Self { state: State::Gathered { gathered: Some(gathered) } }
+    }
+
+    pub(crate) fn parts(parts: Parts, body: B) -> Self {
+        Self { state: State::Parts { parts, source: Bytes::new(), body } }
+    }
+}
+
+type Polled<E> = Poll<Option<Result<Frame<Bytes>, E>>>;
+
+/// The next frame, its data in one piece.
+pub(crate) fn poll_owned<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Polled<B::Error> {
+    body.poll_frame(cx)
+        .map_ok(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+}
+
+impl<B: Body> Body for ConditionalBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B::Error> {
+        let mut state = self.project().state;
+        match state.as_mut().project() {
+            StateProj::Empty => Poll::Ready(None),
+            StateProj::Passing { body } => poll_owned(body, cx),
+            StateProj::Gathered { gathered: slot } => match slot {
+                Some(gathered) => gathered.poll_frame(cx),
+                None => Poll::Ready(None),
+            },
+            StateProj::Parts { parts, source, body } => {
+                let polled = poll_parts(parts, source, body, cx);
+                if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+                    // What is left of it is of no use.
+                    state.set(State::Empty);
+                }
+                polled
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.state {
+            State::Empty => true,
+            State::Passing { body } => body.is_end_stream(),
+            State::Gathered { gathered } => gathered.as_ref().is_none_or(Gathered::is_end_stream),
+            State::Parts { parts, .. } => parts.is_done(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.state {
+            State::Empty => SizeHint::with_exact(0),
+            State::Passing { body } => body.size_hint(),
+            State::Gathered { gathered } => {
+                gathered.as_ref().map_or(SizeHint::with_exact(0), Gathered::size_hint)
+            }
+            State::Parts { parts, .. } => SizeHint::with_exact(parts.length()),
+        }
+    }
+}
+
+/// The next piece of what was asked for. An inner body that ends too early leaves the answer shorter than its
+/// Content-Length says, as without this layer.
+fn poll_parts<B: Body>(
+    parts: &mut Parts,
+    source: &mut Bytes,
+    mut body: Pin<&mut B>,
+    cx: &mut Context<'_>,
+) -> Polled<B::Error> {
+    loop {
+        if let Some(piece) = parts.next(source) {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        if parts.is_done() {
+            return Poll::Ready(None);
+        }
+        match ready!(poll_owned(body.as_mut(), cx)) {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => *source = data,
+                Err(_trailers) => return Poll::Ready(None),
+            },
+            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+            None => return Poll::Ready(None),
+        }
+    }
+}
+
+impl<B: Body> Gathered<B> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled<B::Error> {
+        for data in [&mut self.data, &mut self.over] {
+            if !data.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(data)))));
+            }
+        }
+        self.taken = None;
+        if let Some(error) = self.error.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        if let Some(trailers) = self.trailers.take() {
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
+        match &mut self.rest {
+            Some(rest) => poll_owned(rest.as_mut(), cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn left(&self) -> u64 {
+        (self.data.len() + self.over.len()) as u64
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let has_ended = self.rest.as_ref().is_none_or(|rest| rest.is_end_stream());
+        self.left() == 0 && self.error.is_none() && self.trailers.is_none() && has_ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
+        let data = self.left();
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(data));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(upper.saturating_add(data));
+        }
+        hint
+    }
+}
+
+impl<B: Body> fmt::Debug for ConditionalBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Empty => "empty",
+            State::Passing { .. } => "passing",
+            State::Gathered { .. } => "gathered",
+            State::Parts { .. } => "parts",
+        };
+        write!(f, "ConditionalBody({state})")
+    }
+}

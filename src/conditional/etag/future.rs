@@ -1,0 +1,233 @@
+//! The future of a response that is tagged.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::header::{self, HeaderMap};
+use http::{Extensions, Method, Response, StatusCode, Uri, response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use crate::clock::Clock;
+use crate::conditional::body::ConditionalBody;
+use crate::conditional::current::Current;
+use crate::conditional::etag::client::{Client, Coding};
+use crate::conditional::etag::gathering::{End, Gathering};
+use crate::conditional::etag::layer::{Config, VersionFn};
+use crate::conditional::tag::Digest;
+use crate::fields::list;
+use crate::fields::number;
+use crate::head::RequestHead;
+
+pin_project! {
+    /// The future of [`Etag`](crate::conditional::Etag).
+    pub struct EtagFuture<F, B, C>
+    where
+        B: Body,
+    {
+        #[pin]
+        state: State<F, B, C>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, B, C>
+    where
+        B: Body,
+    {
+        Ready { response: Option<Response<ConditionalBody<B>>> },
+        Untouched { #[pin] inner: F },
+        Asked { #[pin] inner: F, tagging: Option<Tagging<C>> },
+        Gathering { gathering: Gathering<B>, head: Option<response::Parts>, tagging: Tagging<C> },
+        Done,
+    }
+}
+
+/// How a response is to be tagged.
+pub(crate) struct Tagging<C> {
+    pub(crate) client: Client,
+    /// By digest where there is none.
+    pub(crate) version: Option<Version>,
+    pub(crate) is_head: bool,
+    pub(crate) config: Arc<Config>,
+    pub(crate) clock: C,
+}
+
+/// What the version function said, and the request of which it said it.
+pub(crate) struct Version {
+    function: Arc<VersionFn>,
+    current: Current,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    extensions: Extensions,
+}
+
+impl Version {
+    pub(crate) fn new(function: Arc<VersionFn>, head: RequestHead<'_>, current: Current) -> Self {
+        let (method, uri) = (head.method.clone(), head.uri.clone());
+        let (headers, extensions) = (head.headers.clone(), head.extensions.clone());
+        Self { function, current, method, uri, headers, extensions }
+    }
+
+    /// The state, if it is the same as before the handler was called: then the response shows that one.
+    fn still(&self) -> Option<Current> {
+        let Self { method, uri, headers, extensions, .. } = self;
+        let now = (self.function)(RequestHead { method, uri, headers, extensions })?;
+        now.is_same_state(&self.current).then_some(now)
+    }
+}
+
+impl<F, B: Body, C> EtagFuture<F, B, C> {
+    pub(crate) fn ready(response: Response<ConditionalBody<B>>) -> Self {
+        Self { state: State::Ready { response: Some(response) } }
+    }
+
+    pub(crate) fn untouched(inner: F) -> Self {
+        Self { state: State::Untouched { inner } }
+    }
+
+    pub(crate) fn asked(inner: F, tagging: Tagging<C>) -> Self {
+        Self { state: State::Asked { inner, tagging: Some(tagging) } }
+    }
+}
+
+impl<F, B, C, E> Future for EtagFuture<F, B, C>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    C: Clock,
+{
+    type Output = Result<Response<ConditionalBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            let answered = match state.as_mut().project() {
+                StateProj::Ready { response } => match response.take() {
+                    Some(response) => Ok(response),
+                    None => return Poll::Pending,
+                },
+                StateProj::Untouched { inner } => {
+                    ready!(inner.poll(cx)).map(|response| response.map(ConditionalBody::passing))
+                }
+                StateProj::Asked { inner, tagging } => {
+                    let answered = ready!(inner.poll(cx));
+                    let Some(tagging) = tagging.take() else { return Poll::Pending };
+                    match answered.map(|response| tagging.begin(response)) {
+                        Ok(Begun::Answered(response)) => Ok(response),
+                        Ok(Begun::Gathers { gathering, head, tagging }) => {
+                            state.set(State::Gathering { gathering, head: Some(head), tagging });
+                            continue;
+                        }
+                        Err(error) => Err(error),
+                    }
+                }
+                StateProj::Gathering { gathering, head, tagging } => {
+                    let Tagging { config, clock, client, .. } = tagging;
+                    let (end, gathered) = ready!(gathering.poll(config, clock, cx));
+                    let Some(mut head) = head.take() else { return Poll::Pending };
+                    if matches!(end, End::Whole) {
+                        tag_by_digest(&mut head.headers, &gathered.data, client);
+                    }
+                    Ok(Response::from_parts(head, ConditionalBody::gathered(gathered)))
+                }
+                StateProj::Done => return Poll::Pending,
+            };
+            state.set(State::Done);
+            return Poll::Ready(answered);
+        }
+    }
+}
+
+/// What comes of a response's head.
+enum Begun<B: Body, C> {
+    Answered(Response<ConditionalBody<B>>),
+    Gathers { gathering: Gathering<B>, head: response::Parts, tagging: Tagging<C> },
+}
+
+impl<C: Clock> Tagging<C> {
+    fn begin<B: Body>(self, response: Response<B>) -> Begun<B, C> {
+        if !is_taggable(&response) {
+            return Begun::Answered(response.map(ConditionalBody::passing));
+        }
+        let (mut head, body) = response.into_parts();
+        if let Some(version) = &self.version {
+            if let Some(current) = version.still() {
+                self.tag_by_version(&mut head.headers, &current);
+            }
+            return Begun::Answered(Response::from_parts(head, ConditionalBody::passing(body)));
+        }
+        match self.length(&head.headers, &body) {
+            Some(length) => {
+                Begun::Gathers { gathering: Gathering::new(body, length), head, tagging: self }
+            }
+            None => Begun::Answered(Response::from_parts(head, ConditionalBody::passing(body))),
+        }
+    }
+
+    fn tag_by_version(&self, headers: &mut HeaderMap, current: &Current) {
+        let coding = match headers.contains_key(header::CONTENT_ENCODING) {
+            true => Coding::Untagged,
+            false => Coding::Plain,
+        };
+        let given = current.tag().map(|tag| self.client.given(tag, coding));
+        current.complete(headers, given.as_ref().map(|given| &given.tag), self.clock.now().wall);
+        if let Some(given) = given {
+            given.add_vary(headers);
+        }
+    }
+
+    /// How long the body is, if it is to be read.
+    fn length<B: Body>(&self, headers: &HeaderMap, body: &B) -> Option<u64> {
+        let length = body.size_hint().exact()?;
+        // The body that a GET would have may have been taken off already.
+        let is_there = length > 0 || !self.is_head;
+        let mut said = headers.get_all(header::CONTENT_LENGTH).iter();
+        let agrees = said.all(|said| *said == number::value(length));
+        (is_there && agrees && length <= self.config.body_bytes_max).then_some(length)
+    }
+}
+
+fn tag_by_digest(headers: &mut HeaderMap, content: &[u8], client: &Client) {
+    let mut digest = Digest::new();
+    // RFC 9110 §8.8.1: what the content means changes with these, and its state too.
+    for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE] {
+        digest.part(headers.get(name).map_or(b"", |value| value.as_bytes()));
+    }
+    digest.part(content);
+    let coding = match headers.contains_key(header::CONTENT_ENCODING) {
+        true => Coding::Tagged,
+        false => Coding::Plain,
+    };
+    let given = client.given(&digest.tag(), coding);
+    given.add_vary(headers);
+    headers.insert(header::ETAG, given.tag.to_value());
+}
+
+/// Whether a response is a whole representation that has no tag yet, and that somebody may keep.
+fn is_taggable<B>(response: &Response<B>) -> bool {
+    let (status, headers) = (response.status(), response.headers());
+    // RFC 9110 §15.3.5, §15.3.6, §15.3.7: without content, or with a part of it.
+    let is_whole = status.is_success()
+        && ![StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::PARTIAL_CONTENT]
+            .contains(&status);
+    let names = |directive: &[u8]| {
+        let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
+        list::trim(name).eq_ignore_ascii_case(b"no-store")
+    };
+    is_whole
+        && !headers.contains_key(header::ETAG)
+        && !headers.contains_key(header::CONTENT_RANGE)
+        && !list::members(headers, header::CACHE_CONTROL).any(names)
+}
+
+impl<F, B: Body, C> fmt::Debug for EtagFuture<F, B, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EtagFuture(..)")
+    }
+}

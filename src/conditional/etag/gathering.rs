@@ -1,0 +1,150 @@
+//! Reading a body to its end, to see what it is.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body, Frame};
+
+use crate::clock::{Clock, Sleep};
+use crate::conditional::body::{Gathered, poll_owned};
+use crate::conditional::etag::budget::Taken;
+use crate::conditional::etag::layer::Config;
+
+/// A body that is being read. It says how long it is, and that is not too long.
+pub(crate) struct Gathering<B: Body> {
+    /// `None` when it was given back.
+    body: Option<Pin<Box<B>>>,
+    length: u64,
+    /// What came: one piece as it is, or copies of several.
+    first: Bytes,
+    copied: BytesMut,
+    trailers: Option<HeaderMap>,
+    taken: Option<Taken>,
+    /// Set when it was waited for.
+    deadline: Option<Option<Sleep>>,
+}
+
+/// How it ended.
+pub(crate) enum End {
+    /// It is as long as it said, and this is all of it.
+    Whole,
+    /// It takes too long or too much, has failed, or is another length.
+    GivenUp,
+}
+
+impl<B: Body> Gathering<B> {
+    pub(crate) fn new(body: B, length: u64) -> Self {
+        Self {
+            body: Some(Box::pin(body)),
+            length,
+            first: Bytes::new(),
+            copied: BytesMut::new(),
+            trailers: None,
+            taken: None,
+            deadline: None,
+        }
+    }
+
+    /// Reads on; the body is no more to be polled when it has said how it ended.
+    pub(crate) fn poll<C: Clock>(
+        &mut self,
+        config: &Config,
+        clock: &C,
+        cx: &mut Context<'_>,
+    ) -> Poll<(End, Gathered<B>)> {
+        for _ in 0..FRAMES_MAX {
+            let is_all = self.came() == self.length;
+            let Some(body) = &mut self.body else { return Poll::Pending };
+            if is_all && body.is_end_stream() {
+                return Poll::Ready((End::Whole, self.ended()));
+            }
+            match poll_owned(body.as_mut(), cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(over) = self.push(frame, config) {
+                        let gathered = Gathered { over, ..self.broken_off() };
+                        return Poll::Ready((End::GivenUp, gathered));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    let gathered = Gathered { error: Some(error), ..self.ended() };
+                    return Poll::Ready((End::GivenUp, gathered));
+                }
+                Poll::Ready(None) => {
+                    let end = if is_all { End::Whole } else { End::GivenUp };
+                    return Poll::Ready((end, self.ended()));
+                }
+                Poll::Pending => return self.wait(config, clock, cx),
+            }
+        }
+        // Ever more frames, perhaps without anything in them: others have a turn.
+        cx.waker().wake_by_ref();
+        self.wait(config, clock, cx)
+    }
+
+    /// Adds a frame. What it answers is too much, and goes on by itself.
+    fn push(&mut self, frame: Frame<Bytes>, config: &Config) -> Option<Bytes> {
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                self.trailers = frame.into_trailers().ok();
+                return None;
+            }
+        };
+        let came = self.came();
+        if came.saturating_add(data.len() as u64) > self.length || self.trailers.is_some() {
+            return Some(data);
+        }
+        if came == 0 {
+            self.first = data;
+            return None;
+        }
+        if self.taken.is_none() {
+            let Some(taken) = config.budget.take(self.length) else { return Some(data) };
+            self.taken = Some(taken);
+            self.copied.reserve(usize::try_from(self.length).unwrap_or(0));
+            self.copied.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.copied.extend_from_slice(&data);
+        None
+    }
+
+    fn came(&self) -> u64 {
+        (self.first.len() + self.copied.len()) as u64
+    }
+
+    fn wait<C: Clock>(
+        &mut self,
+        config: &Config,
+        clock: &C,
+        cx: &mut Context<'_>,
+    ) -> Poll<(End, Gathered<B>)> {
+        let deadline = self.deadline.get_or_insert_with(|| clock.sleep(config.body_deadline));
+        let is_over = deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        match is_over {
+            true => Poll::Ready((End::GivenUp, self.broken_off())),
+            false => Poll::Pending,
+        }
+    }
+
+    /// What came, and the body to read on from.
+    fn broken_off(&mut self) -> Gathered<B> {
+        let rest = self.body.take();
+        Gathered { rest, ..self.ended() }
+    }
+
+    /// What came of a body of which nothing comes any more.
+    fn ended(&mut self) -> Gathered<B> {
+        self.body = None;
+        let data = match self.copied.is_empty() {
+            true => std::mem::take(&mut self.first),
+            false => std::mem::take(&mut self.copied).freeze(),
+        };
+        let (trailers, taken) = (self.trailers.take(), self.taken.take());
+        Gathered { data, over: Bytes::new(), trailers, error: None, rest: None, taken }
+    }
+}
+
+/// How many frames are read before others have a turn.
+const FRAMES_MAX: usize = 128;

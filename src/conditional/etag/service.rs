@@ -1,0 +1,116 @@
+//! The service that tags responses.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::HeaderMap;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::clock::Clock;
+use crate::conditional::answer;
+use crate::conditional::body::ConditionalBody;
+use crate::conditional::current::Current;
+use crate::conditional::etag::client::{Client, Coding};
+use crate::conditional::etag::future::{EtagFuture, Tagging, Version};
+use crate::conditional::etag::layer::Config;
+use crate::head::RequestHead;
+use crate::rules::precondition::{Evaluated, evaluate, is_conditional};
+use crate::rules::request::is_read;
+use crate::time::Timestamp;
+
+/// A service whose responses are tagged; made by [`EtagLayer`](crate::conditional::EtagLayer).
+#[derive(Clone)]
+pub struct Etag<S, C> {
+    inner: S,
+    config: Arc<Config>,
+    clock: C,
+}
+
+impl<S, C> Etag<S, C> {
+    pub(crate) fn new(inner: S, config: Arc<Config>, clock: C) -> Self {
+        Self { inner, config, clock }
+    }
+}
+
+impl<S, C> fmt::Debug for Etag<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Etag(..)")
+    }
+}
+
+impl<S, C, ReqBody, B> Service<Request<ReqBody>> for Etag<S, C>
+where
+    S: Service<Request<ReqBody>, Response = Response<B>>,
+    B: Body,
+    C: Clock + Clone,
+{
+    type Response = Response<ConditionalBody<B>>;
+    type Error = S::Error;
+    type Future = EtagFuture<S::Future, B, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let head = RequestHead::from(&request);
+        if !is_read(head.method) {
+            return EtagFuture::untouched(self.inner.call(request));
+        }
+        let Some(version) = &self.config.version else {
+            let client = Client::of(head.headers, self.config.may_be_encoded);
+            let tagging = self.tagging(client, None, head.method == Method::HEAD);
+            return EtagFuture::asked(self.inner.call(request), tagging);
+        };
+        // A resource that is not there has no tag; the handler says so.
+        let Some(current) = version(head).filter(|current| current.validators().is_some()) else {
+            return EtagFuture::untouched(self.inner.call(request));
+        };
+        let client = Client::of(head.headers, self.config.may_be_encoded);
+        if is_conditional(head.headers) {
+            let now = self.clock.now().wall;
+            if let Some((status, headers)) = decided(&current, head.headers, &client, now) {
+                return EtagFuture::ready(answer::ended(Response::new(()), status, headers));
+            }
+        }
+        let version = Version::new(version.clone(), head, current);
+        let tagging = self.tagging(client, Some(version), false);
+        EtagFuture::asked(self.inner.call(request), tagging)
+    }
+}
+
+impl<S, C: Clone> Etag<S, C> {
+    fn tagging(&self, client: Client, version: Option<Version>, is_head: bool) -> Tagging<C> {
+        let (config, clock) = (self.config.clone(), self.clock.clone());
+        Tagging { client, version, is_head, config, clock }
+    }
+}
+
+/// The answer, where the preconditions decide it.
+fn decided(
+    current: &Current,
+    request: &HeaderMap,
+    client: &Client,
+    now: Timestamp,
+) -> Option<(StatusCode, HeaderMap)> {
+    match evaluate(true, request, current.validators(), now) {
+        Evaluated::Perform => None,
+        Evaluated::NotModified => {
+            let given = current.tag().map(|tag| client.given(tag, Coding::Unknown));
+            let tag = given.as_ref().map(|given| &given.tag);
+            let mut headers = current.not_modified(tag, now);
+            if let Some(given) = &given {
+                given.add_vary(&mut headers);
+            }
+            Some((StatusCode::NOT_MODIFIED, headers))
+        }
+        Evaluated::Failed => {
+            let mut headers = HeaderMap::new();
+            current.complete(&mut headers, current.tag(), now);
+            Some((StatusCode::PRECONDITION_FAILED, answer::failed(&headers)))
+        }
+    }
+}

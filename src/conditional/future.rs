@@ -1,0 +1,151 @@
+//! The future of a response whose preconditions are answered.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use crate::clock::Clock;
+use crate::conditional::answer::{ended, failed};
+use crate::conditional::body::ConditionalBody;
+use crate::conditional::service::Asked;
+use crate::fields::date::{self, Dated};
+use crate::fields::list;
+use crate::fields::number;
+use crate::fields::validators::Validators;
+use crate::rules::partial::{Content, partial};
+use crate::rules::precondition::{Evaluated, evaluate, range_counts};
+use crate::rules::present::guides;
+
+pin_project! {
+    /// The future of [`Conditional`](crate::conditional::Conditional).
+    #[derive(Debug)]
+    pub struct ConditionalFuture<F, C> {
+        #[pin]
+        inner: F,
+        // `None` where it is not a GET or HEAD, and when it is answered.
+        asked: Option<Asked>,
+        clock: C,
+    }
+}
+
+impl<F, C> ConditionalFuture<F, C> {
+    pub(crate) fn new(inner: F, asked: Option<Asked>, clock: C) -> Self {
+        Self { inner, asked, clock }
+    }
+}
+
+impl<F, C, B, E> Future for ConditionalFuture<F, C>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+    C: Clock,
+{
+    type Output = Result<Response<ConditionalBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        Poll::Ready(Ok(match this.asked.take() {
+            // §13.2.1: where the answer without preconditions is no success, they do not count.
+            Some(asked) if response.status().is_success() => answer(&asked, response, this.clock),
+            _ => response.map(ConditionalBody::passing),
+        }))
+    }
+}
+
+fn answer<B: Body, C: Clock>(
+    asked: &Asked,
+    mut response: Response<B>,
+    clock: &C,
+) -> Response<ConditionalBody<B>> {
+    let length = known_length(asked, &response);
+    if asked.fields.is_empty() {
+        tell_of_ranges(asked, &mut response, length);
+        return response.map(ConditionalBody::passing);
+    }
+    let now = clock.now().wall;
+    let validators = Validators::of(response.headers(), now);
+    match evaluate(true, &asked.fields, Some(validators), now) {
+        Evaluated::Perform => {}
+        Evaluated::NotModified => {
+            let headers = guides(response.headers().iter(), validators.etag.is_some());
+            return ended(response, StatusCode::NOT_MODIFIED, headers);
+        }
+        Evaluated::Failed => {
+            let headers = failed(response.headers());
+            return ended(response, StatusCode::PRECONDITION_FAILED, headers);
+        }
+    }
+    let date = match date::sole(response.headers(), header::DATE, now) {
+        Dated::At(date) => date,
+        Dated::Absent | Dated::Invalid => now,
+    };
+    let counts = asked.fields.contains_key(header::RANGE)
+        && range_counts(&asked.fields, validators, date, now);
+    match length {
+        Some(length) if counts => in_part(asked, response, length),
+        _ => {
+            tell_of_ranges(asked, &mut response, length);
+            response.map(ConditionalBody::passing)
+        }
+    }
+}
+
+/// The answer to a Range of a response whose body is as long as that.
+fn in_part<B: Body>(
+    asked: &Asked,
+    response: Response<B>,
+    length: u64,
+) -> Response<ConditionalBody<B>> {
+    let (mut head, body) = response.into_parts();
+    let (status, headers) = (&mut head.status, &mut head.headers);
+    let body = match partial(&asked.fields, status, headers, length, &asked.ranges) {
+        Content::Whole => {
+            head.headers.entry(header::ACCEPT_RANGES).or_insert(BYTES);
+            ConditionalBody::passing(body)
+        }
+        Content::Parts(parts) => ConditionalBody::parts(parts, body),
+        Content::Empty => ConditionalBody::empty(),
+    };
+    Response::from_parts(head, body)
+}
+
+/// RFC 9110 §14.3: tells who may ask for the rest of it later that he may.
+fn tell_of_ranges<B>(asked: &Asked, response: &mut Response<B>, length: Option<u64>) {
+    let is_known = match asked.is_get {
+        true => length.is_some(),
+        // The body that a GET would have is not there to be asked.
+        false => {
+            is_divisible(asked, response) && response.headers().contains_key(header::CONTENT_LENGTH)
+        }
+    };
+    if is_known {
+        response.headers_mut().entry(header::ACCEPT_RANGES).or_insert(BYTES);
+    }
+}
+
+/// How long the body of a GET is, if parts of it may be sent. One that says another length than its Content-Length is
+/// left to the server to complain of.
+fn known_length<B: Body>(asked: &Asked, response: &Response<B>) -> Option<u64> {
+    let length = response.body().size_hint().exact().filter(|_| asked.is_get)?;
+    let mut said = response.headers().get_all(header::CONTENT_LENGTH).iter();
+    let agrees = said.all(|said| *said == number::value(length));
+    (agrees && is_divisible(asked, response)).then_some(length)
+}
+
+/// RFC 9110 §14.2, §14.3: whether this is a whole 200, and nobody further in said that he wants no ranges of it.
+fn is_divisible<B>(asked: &Asked, response: &Response<B>) -> bool {
+    let headers = response.headers();
+    asked.ranges.are_answered()
+        && response.status() == StatusCode::OK
+        && !headers.contains_key(header::CONTENT_RANGE)
+        && !list::members(headers, header::ACCEPT_RANGES)
+            .any(|unit| unit.eq_ignore_ascii_case(b"none"))
+}
+
+const BYTES: HeaderValue = HeaderValue::from_static("bytes");

@@ -1,0 +1,95 @@
+//! The service that answers preconditions.
+
+use std::task::{Context, Poll};
+
+use http::header::{self, HeaderMap, HeaderName};
+use http::{Method, Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::clock::Clock;
+use crate::conditional::body::ConditionalBody;
+use crate::conditional::future::ConditionalFuture;
+use crate::rules::partial::Terms;
+use crate::rules::request::is_read;
+
+/// A service whose clients' preconditions are answered; made by
+/// [`ConditionalLayer`](crate::conditional::ConditionalLayer).
+#[derive(Clone, Copy, Debug)]
+pub struct Conditional<S, C> {
+    inner: S,
+    clock: C,
+    ranges: Terms,
+}
+
+impl<S, C> Conditional<S, C> {
+    pub(crate) fn new(inner: S, clock: C, ranges: Terms) -> Self {
+        Self { inner, clock, ranges }
+    }
+}
+
+/// What a request asks of its response.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) fields: HeaderMap,
+    pub(crate) is_get: bool,
+    pub(crate) ranges: Terms,
+}
+
+impl<S, C, ReqBody, B> Service<Request<ReqBody>> for Conditional<S, C>
+where
+    S: Service<Request<ReqBody>, Response = Response<B>>,
+    B: Body,
+    C: Clock + Clone,
+{
+    type Response = Response<ConditionalBody<B>>;
+    type Error = S::Error;
+    type Future = ConditionalFuture<S::Future, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let asked = is_read(request.method()).then(|| Asked {
+            fields: asked(request.headers()),
+            is_get: *request.method() == Method::GET,
+            ranges: self.ranges,
+        });
+        if asked.as_ref().is_some_and(|asked| !asked.fields.is_empty()) {
+            silence(request.headers_mut());
+        }
+        ConditionalFuture::new(self.inner.call(request), asked, self.clock.clone())
+    }
+}
+
+fn asked(headers: &HeaderMap) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for name in &FIELDS {
+        for line in headers.get_all(name) {
+            // As many lines as a map took before.
+            let _ = fields.try_append(name, line.clone());
+        }
+    }
+    fields
+}
+
+/// RFC 9110 §13.1.3, §13.1.4: beside a field with tags the one with a date is ignored, by whoever is further in: one that
+/// does not know of the tag would answer by the date alone.
+fn silence(headers: &mut HeaderMap) {
+    if headers.contains_key(header::IF_NONE_MATCH) {
+        headers.remove(header::IF_MODIFIED_SINCE);
+    }
+    if headers.contains_key(header::IF_MATCH) {
+        headers.remove(header::IF_UNMODIFIED_SINCE);
+    }
+}
+
+static FIELDS: [HeaderName; 6] = [
+    header::IF_MATCH,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_RANGE,
+    header::RANGE,
+];
