@@ -76,7 +76,7 @@ impl Current {
     /// handler sets itself stays.
     #[must_use]
     pub fn cache_control(mut self, value: CacheControl) -> Self {
-        self.cache_control = Some(value.to_value());
+        self.cache_control = Some(value.into());
         self
     }
 

@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreconditionError {
     kind: PreconditionErrorKind,
-    current: Current,
+    current: Box<Current>,
     now: Timestamp,
 }
 
@@ -47,7 +47,7 @@ pub enum PreconditionErrorKind {
 
 impl PreconditionError {
     pub(crate) fn new(kind: PreconditionErrorKind, current: &Current, now: Timestamp) -> Self {
-        Self { kind, current: current.clone(), now }
+        Self { kind, current: Box::new(current.clone()), now }
     }
 
     /// Why.

@@ -51,7 +51,7 @@ pin_project! {
 pub(crate) struct Tagging<C> {
     pub(crate) client: Client,
     /// By digest where there is none.
-    pub(crate) version: Option<Version>,
+    pub(crate) version: Option<Box<Version>>,
     pub(crate) is_head: bool,
     pub(crate) config: Arc<Config>,
     pub(crate) clock: C,

@@ -76,14 +76,14 @@ where
                 return EtagFuture::ready(answer::ended(Response::new(()), status, headers));
             }
         }
-        let version = Version::new(version.clone(), head, current);
+        let version = Box::new(Version::new(version.clone(), head, current));
         let tagging = self.tagging(client, Some(version), false);
         EtagFuture::asked(self.inner.call(request), tagging)
     }
 }
 
 impl<S, C: Clone> Etag<S, C> {
-    fn tagging(&self, client: Client, version: Option<Version>, is_head: bool) -> Tagging<C> {
+    fn tagging(&self, client: Client, version: Option<Box<Version>>, is_head: bool) -> Tagging<C> {
         let (config, clock) = (self.config.clone(), self.clock.clone());
         Tagging { client, version, is_head, config, clock }
     }
