@@ -87,6 +87,13 @@ impl IntoResponseParts for Current {
     }
 }
 
+/// A response of these fields and without content, such as to a write.
+impl IntoResponse for Current {
+    fn into_response(self) -> Response<Body> {
+        (self, ()).into_response()
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Preconditions {
     type Rejection = Infallible;
 

@@ -13,6 +13,7 @@ mod bodies;
 mod bounds;
 mod codecs;
 mod collapsing;
+mod conditional;
 mod conditions;
 mod cookies;
 mod crowding;
