@@ -69,7 +69,7 @@ pub(crate) fn partial(
     // RFC 9530 §2: a digest of what is sent, which is no longer the whole.
     headers.remove(CONTENT_DIGEST);
     let parts = match &*ranges {
-        // RFC 9110 §15.3.7.2: one part is never a multipart, where it was one of several that were asked for too.
+        // RFC 9110 §15.3.7.2: no multipart for a single range, nor, where we may choose, for the one that is left.
         [range] => {
             headers.insert(header::CONTENT_RANGE, content_range(range, length));
             Parts::single(range.clone())

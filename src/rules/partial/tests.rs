@@ -41,6 +41,7 @@ fn sent(content: Content, body: &[&[u8]]) -> Vec<u8> {
     for piece in body {
         let mut source = Bytes::copy_from_slice(piece);
         while let Some(piece) = parts.next(&mut source) {
+            assert!(!piece.is_empty());
             all.extend(piece);
         }
     }
