@@ -1,6 +1,6 @@
 //! How much memory a streaming response takes on its way through the conditional layers, and what it waits for. A program of
 //! its own, with one test at a time: nothing else allocates here.
-#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may")]
 
 use std::convert::Infallible;
 use std::pin::Pin;

@@ -190,15 +190,9 @@ fn room<B: Body, St: Store, C>(
     let length = match (lines.next(), lines.next()) {
         (None, _) => None,
         // RFC 9110 §8.6: a length that is no number, or several, is a framing error.
-        (Some(line), None) => Some(digits(line.as_bytes()).ok_or(Reason::Length)?),
+        (Some(line), None) => Some(number::read(line.as_bytes()).ok_or(Reason::Length)?),
         (Some(_), Some(_)) => return Err(Reason::Length),
     };
     let least = length.unwrap_or_else(|| response.body().size_hint().lower());
     if least > body_bytes_max(core, config) { Err(Reason::TooLarge) } else { Ok(length) }
-}
-
-/// `1*DIGIT`, and nothing that only some parsers take for it.
-fn digits(text: &[u8]) -> Option<u64> {
-    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(text).ok().filter(|_| is_number)?.parse().ok()
 }

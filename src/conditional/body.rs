@@ -130,7 +130,7 @@ fn poll_parts<B: Body>(
     mut body: Pin<&mut B>,
     cx: &mut Context<'_>,
 ) -> Polled<B::Error> {
-    loop {
+    for _ in 0..FRAMES_MAX {
         if let Some(piece) = parts.next(source) {
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
@@ -146,7 +146,13 @@ fn poll_parts<B: Body>(
             None => return Poll::Ready(None),
         }
     }
+    // Much lies before the part, and all of it is there: others have a turn.
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
+
+/// How many frames are read before others have a turn.
+pub(crate) const FRAMES_MAX: usize = 128;
 
 impl<B: Body> Gathered<B> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled<B::Error> {

@@ -129,13 +129,21 @@ fn tell_of_ranges<B>(asked: &Asked, response: &mut Response<B>, length: Option<u
     }
 }
 
-/// How long the body of a GET is, if parts of it may be sent. One that says another length than its Content-Length is
-/// left to the server to complain of.
+/// How long the body of a GET is, if parts of it may be sent: by itself, or by its Content-Length. Where the two differ it is
+/// left to the server to complain.
 fn known_length<B: Body>(asked: &Asked, response: &Response<B>) -> Option<u64> {
-    let length = response.body().size_hint().exact().filter(|_| asked.is_get)?;
+    if !asked.is_get || !is_divisible(asked, response) {
+        return None;
+    }
+    let hint = response.body().size_hint();
     let mut said = response.headers().get_all(header::CONTENT_LENGTH).iter();
-    let agrees = said.all(|said| *said == number::value(length));
-    (agrees && is_divisible(asked, response)).then_some(length)
+    let said = match (said.next(), said.next()) {
+        (None, _) => return hint.exact(),
+        (Some(said), None) => number::read(said.as_bytes())?,
+        (Some(_), Some(_)) => return None,
+    };
+    let agrees = hint.lower() <= said && hint.upper().is_none_or(|upper| said <= upper);
+    agrees.then_some(said)
 }
 
 /// RFC 9110 §14.2, §14.3: whether this is a whole 200, and nobody further in said that he wants no ranges of it.
@@ -144,6 +152,7 @@ fn is_divisible<B>(asked: &Asked, response: &Response<B>) -> bool {
     asked.ranges.are_answered()
         && response.status() == StatusCode::OK
         && !headers.contains_key(header::CONTENT_RANGE)
+        && !headers.contains_key(header::TRANSFER_ENCODING)
         && !list::members(headers, header::ACCEPT_RANGES)
             .any(|unit| unit.eq_ignore_ascii_case(b"none"))
 }

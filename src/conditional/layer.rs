@@ -14,8 +14,9 @@ use crate::rules::partial::Terms;
 /// [`Preconditions`](crate::conditional::Preconditions). No body is held back or buffered.
 ///
 /// - A 304 keeps exactly the fields of RFC 9110 §15.4.5, and the response's extensions.
-/// - A `Range` is honoured where the response is a 200 whose length is known; one that is not says `Accept-Ranges: none`
-///   or nothing, and is sent whole.
+/// - A `Range` is honoured where the response is a 200 whose length is known, by its body or its `Content-Length`, and that does
+///   not say `Accept-Ranges: none`. Any other is sent whole. A single range without `If-Range` goes inwards too, since a
+///   file server can seek; here the body is read up to it and passed over.
 /// - What the service answers with 304, 206, 412 or 416 itself stays.
 ///
 /// Put [`EtagLayer`](crate::conditional::EtagLayer) inside it for responses that have no tag.

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -56,8 +56,8 @@ where
             is_get: *request.method() == Method::GET,
             ranges: self.ranges,
         });
-        if asked.as_ref().is_some_and(|asked| !asked.fields.is_empty()) {
-            silence(request.headers_mut());
+        if let Some(asked) = asked.as_ref().filter(|asked| !asked.fields.is_empty()) {
+            asked.keep_back(request.headers_mut());
         }
         ConditionalFuture::new(self.inner.call(request), asked, self.clock.clone())
     }
@@ -74,14 +74,28 @@ fn asked(headers: &HeaderMap) -> HeaderMap {
     fields
 }
 
-/// RFC 9110 §13.1.3, §13.1.4: beside a field with tags the one with a date is ignored, by whoever is further in: one that
-/// does not know of the tag would answer by the date alone.
-fn silence(headers: &mut HeaderMap) {
-    if headers.contains_key(header::IF_NONE_MATCH) {
-        headers.remove(header::IF_MODIFIED_SINCE);
-    }
-    if headers.contains_key(header::IF_MATCH) {
-        headers.remove(header::IF_UNMODIFIED_SINCE);
+impl Asked {
+    /// Takes from the request what nobody further in may answer, or would answer otherwise.
+    fn keep_back(&self, request: &mut HeaderMap) {
+        // RFC 9110 §13.1.3, §13.1.4: beside a field with tags the one with a date is ignored. Who does not know of the tag
+        // would answer by the date.
+        if request.contains_key(header::IF_NONE_MATCH) {
+            request.remove(header::IF_MODIFIED_SINCE);
+        }
+        if request.contains_key(header::IF_MATCH) {
+            request.remove(header::IF_UNMODIFIED_SINCE);
+        }
+        // A single range goes to who may be able to seek. Of several few know, and of If-Range too: a part that is sent
+        // although it does not hold (§13.1.5) cannot be mended here.
+        let is_several = |range: &HeaderValue| range.as_bytes().contains(&b',');
+        let is_ours = || {
+            request.contains_key(header::IF_RANGE)
+                || request.get_all(header::RANGE).iter().any(is_several)
+        };
+        if self.is_get && self.ranges.are_answered() && is_ours() {
+            request.remove(header::RANGE);
+            request.remove(header::IF_RANGE);
+        }
     }
 }
 

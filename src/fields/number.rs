@@ -10,6 +10,12 @@ pub(crate) fn value(number: u64) -> HeaderValue {
     }
 }
 
+/// `1*DIGIT`, and nothing that only some parsers take for it.
+pub(crate) fn read(text: &[u8]) -> Option<u64> {
+    let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(text).ok().filter(|_| is_number)?.parse().ok()
+}
+
 /// The digits of a number that has a cell.
 pub(crate) fn small(number: u64) -> Option<&'static str> {
     let number = usize::try_from(number).ok()?;

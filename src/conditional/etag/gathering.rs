@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 
 use crate::clock::{Clock, Sleep};
-use crate::conditional::body::{Gathered, poll_owned};
+use crate::conditional::body::{FRAMES_MAX, Gathered, poll_owned};
 use crate::conditional::etag::budget::Taken;
 use crate::conditional::etag::layer::Config;
 
@@ -145,6 +145,3 @@ impl<B: Body> Gathering<B> {
         Gathered { data, over: Bytes::new(), trailers, error: None, rest: None, taken }
     }
 }
-
-/// How many frames are read before others have a turn.
-const FRAMES_MAX: usize = 128;

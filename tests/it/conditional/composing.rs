@@ -15,6 +15,7 @@ use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 use super::{FRESH, Stack};
 use crate::support::{Got, request, response};
 
+const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 const GZIP: (&str, &str) = ("accept-encoding", "gzip");
 
 /// Long enough to be worth compressing.
@@ -212,6 +213,10 @@ async fn serve_dir_keeps_its_own_tags_and_ranges() {
         (&[("range", "bytes=0-1")], 206),
         (&[("range", "bytes=0-1"), ("if-none-match", tag)], 304),
         (&[("range", "bytes=10-")], 416),
+        (&[("range", "bytes=0-1"), ("if-range", tag)], 206),
+        // By itself it knows of neither, and would send a part of the new to who holds one of the old.
+        (&[("range", "bytes=0-1"), ("if-range", "\"other\"")], 200),
+        (&[("range", "bytes=0-1"), ("if-range", BEFORE)], 200),
     ] {
         let got = file(&wrapped, fields).await;
         assert_eq!(got.status, status, "{fields:?}");

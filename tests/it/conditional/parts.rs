@@ -1,7 +1,9 @@
 //! C24 at the layer: parts of complete responses, of bodies that are there and of bodies that come in pieces.
 
 use axum::body::Body;
+use futures_util::FutureExt as _;
 use http::Response;
+use http_body_util::BodyExt as _;
 use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 
 use super::{ETAG, FRESH, Stack};
@@ -111,10 +113,47 @@ async fn c24_what_is_not_a_whole_200_of_known_length_is_sent_as_it_is() {
         ("content-range", "bytes 0-9/20"),
         ("content-length", "9"),
         ("content-length", "ten"),
+        ("transfer-encoding", "gzip"),
     ] {
         let other = Stack::new(move |_, _| response(&[fields], DIGITS)).conditional();
         assert_eq!(other.status(&range).await, 200, "{fields:?}");
     }
+}
+
+/// A file server's body does not say how long it is, its head does.
+#[tokio::test]
+async fn c24_a_content_length_tells_the_length_of_a_body_that_does_not() {
+    for (length, status) in [("10", 206), ("010", 206), ("+10", 200), ("10, 10", 200), ("", 200)] {
+        let stack = Stack::new(move |_, _| {
+            let mut response = Response::new(scripted(&[Data("01234"), Data("56789")]));
+            response.headers_mut().insert("content-length", length.parse().unwrap());
+            response
+        })
+        .conditional();
+        let got = stack.get(&[("range", "bytes=4-5")]).await;
+        assert_eq!(got.status, status, "{length}");
+        assert_eq!(got.body, if status == 206 { "45" } else { DIGITS });
+    }
+}
+
+/// One range goes to who may be able to seek; what few know of is answered here.
+#[tokio::test]
+async fn what_others_would_answer_wrongly_does_not_go_inwards() {
+    let digits = digits();
+    for (fields, goes) in [
+        (&[("range", "bytes=0-1")][..], true),
+        (&[("range", "bytes=0-1,3-4")], false),
+        (&[("range", "bytes=0-1"), ("range", "bytes=3-4,6-7")], false),
+        (&[("range", "bytes=0-1"), ("if-range", "\"2\"")], false),
+    ] {
+        digits.get(fields).await;
+        let seen = digits.inner.seen();
+        let headers = &seen.last().unwrap().headers;
+        assert_eq!(headers.contains_key("range"), goes, "{fields:?}");
+        assert!(!headers.contains_key("if-range"), "{fields:?}");
+    }
+    digits.send(request("POST", "/", &[("range", "bytes=0-1"), ("if-range", "\"2\"")])).await;
+    assert!(digits.inner.seen().last().unwrap().headers.contains_key("range"));
 }
 
 /// RFC 9110 §14.3.
@@ -162,6 +201,20 @@ async fn a_part_does_not_wait_for_what_comes_after_it() {
     assert_eq!(read(response.into_body()).await.text(), "01");
     assert_eq!(made.load(std::sync::atomic::Ordering::Relaxed), 1);
     assert!(script.is_closed(), "the rest of the body is let go");
+}
+
+/// All of it is there at once: to pass over it must not keep the thread from others.
+#[tokio::test]
+async fn what_lies_before_a_part_is_passed_over_by_turns() {
+    let stack = Stack::new(|_, _| {
+        let steps = vec![Data("0123456789"); 1_000];
+        Response::new(Body::new(Sized { body: scripted(&steps), length: 10_000 }))
+    })
+    .conditional();
+    let response = stack.start(request("GET", "/", &[("range", "bytes=-2")])).await;
+    let mut body = response.into_body();
+    assert!(body.frame().now_or_never().is_none());
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "89");
 }
 
 #[tokio::test]
