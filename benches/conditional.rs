@@ -41,7 +41,7 @@ fn main() -> Result<(), BoxError> {
 fn candidates() -> Result<(), BoxError> {
     println!("{:26} {:>8} {:>8}  two contents of one tag", "digest", "1 KiB", "64 KiB");
     let [small, large] = BODIES.map(body);
-    let rows: [(&str, &str, fn(&[u8])); 4] = [
+    let rows: [(&str, &str, Digest); 4] = [
         ("blake3, without assembly", "nobody knows how", blake3),
         ("SHA-256 of aws-lc", "nobody knows how", sha256),
         ("xxh3, 128 bits", "can be made at will", xxh3),
@@ -143,6 +143,7 @@ fn not_modified_by_version(runtime: &Runtime, held: &'static str) -> Result<(), 
     Ok(())
 }
 
+type Digest = fn(&[u8]);
 type Timed = Result<f64, BoxError>;
 
 /// The times of each, one of every round.
@@ -157,7 +158,7 @@ fn by_turns<F: FnMut() -> Timed>(subjects: &mut [F]) -> Result<Vec<Vec<f64>>, Bo
 }
 
 /// The time of one digest.
-fn timed_digest(digest: fn(&[u8]), body: &Bytes) -> f64 {
+fn timed_digest(digest: Digest, body: &Bytes) -> f64 {
     let began = Instant::now();
     let count = batch(body.len());
     for _ in 0..count {

@@ -1,5 +1,7 @@
 //! The notes, in a database file. These calls wait for a disk and for each other: they are not for async threads.
 
+use std::error::Error;
+use std::fmt;
 use std::path::Path;
 
 use redb::{Database, ReadableTable as _, TableDefinition, WriteTransaction};
@@ -24,8 +26,26 @@ pub(crate) enum NotRemoved {
     Refused(PreconditionError),
 }
 
+/// The database's own error, in words: it is 160 bytes long, too much to be handed from one call to the next.
+#[derive(Debug)]
+pub(crate) struct Broken(String);
+
+impl<E: Into<redb::Error>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self(error.into().to_string())
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the database: {}", self.0)
+    }
+}
+
+impl Error for Broken {}
+
 impl Notes {
-    pub(crate) fn open(path: &Path) -> Result<Self, redb::Error> {
+    pub(crate) fn open(path: &Path) -> Result<Self, Broken> {
         let database = Database::builder().create_with_file_format_v3(true).create(path)?;
         let transaction = database.begin_write()?;
         // Who reads a table that was never made gets an error.
@@ -34,7 +54,7 @@ impl Notes {
         Ok(Self(database))
     }
 
-    pub(crate) fn read(&self, id: u64) -> Result<Option<Note>, redb::Error> {
+    pub(crate) fn read(&self, id: u64) -> Result<Option<Note>, Broken> {
         let notes = self.0.begin_read()?.open_table(NOTES)?;
         let row = notes.get(id)?;
         Ok(row.map(|row| {
@@ -53,7 +73,7 @@ impl Notes {
         id: u64,
         text: &str,
         check: impl FnOnce(&Current) -> Result<(), PreconditionError>,
-    ) -> Result<Result<Written, PreconditionError>, redb::Error> {
+    ) -> Result<Result<Written, PreconditionError>, Broken> {
         let transaction = self.0.begin_write()?;
         let before = version_of(&transaction, id)?;
         if let Err(error) = check(&state(before)) {
@@ -70,7 +90,7 @@ impl Notes {
         &self,
         id: u64,
         check: impl FnOnce(&Current) -> Result<(), PreconditionError>,
-    ) -> Result<Result<(), NotRemoved>, redb::Error> {
+    ) -> Result<Result<(), NotRemoved>, Broken> {
         let transaction = self.0.begin_write()?;
         let before = version_of(&transaction, id)?;
         if before.is_none() {
@@ -91,7 +111,7 @@ fn state(version: Option<u64>) -> Current {
     version.map_or_else(Current::absent, Current::tagged)
 }
 
-fn version_of(transaction: &WriteTransaction, id: u64) -> Result<Option<u64>, redb::Error> {
+fn version_of(transaction: &WriteTransaction, id: u64) -> Result<Option<u64>, Broken> {
     let notes = transaction.open_table(NOTES)?;
     let row = notes.get(id)?;
     Ok(row.map(|row| row.value().0))
@@ -99,7 +119,7 @@ fn version_of(transaction: &WriteTransaction, id: u64) -> Result<Option<u64>, re
 
 /// One count for all notes, which never goes back: were a note that is made again to begin at 1 again, the tag of the
 /// note that was removed would be good for the new one.
-fn next_version(transaction: &WriteTransaction) -> Result<u64, redb::Error> {
+fn next_version(transaction: &WriteTransaction) -> Result<u64, Broken> {
     let mut versions = transaction.open_table(VERSIONS)?;
     let last = versions.get(())?.map_or(0, |row| row.value());
     // At a million writes in a second it takes half a million years to get there.

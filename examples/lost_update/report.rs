@@ -21,7 +21,8 @@ pub(crate) struct Counts {
 pub(crate) fn table(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.what.len()).max().unwrap_or_default();
     let line = |what: &str, [written, refused, there]: [&str; 3], seen: &str| {
-        format!("{what:<width$}  {written:>7}  {refused:>7}  {there:>5}  {seen}")
+        let line = format!("{what:<width$}  {written:>7}  {refused:>7}  {there:>5}  {seen}");
+        line.trim_end().to_owned()
     };
     let mut lines = vec![line("", ["written", "refused", "there"], "")];
     for Row { what, counts, seen, .. } in rows {

@@ -12,7 +12,7 @@ use tower_keep::cache::CacheControl;
 use tower_keep::conditional::{Current, PreconditionError, Preconditions};
 
 use crate::complain;
-use crate::notes::{NotRemoved, Note, Notes, Written};
+use crate::notes::{self, NotRemoved, Note, Notes, Written};
 
 pub(crate) fn app(notes: Arc<Notes>) -> Router {
     Router::new()
@@ -69,7 +69,8 @@ async fn write_unguarded(
     Ok(answer(&written))
 }
 
-/// With the new tag, so that who wrote it can change it again without reading it first.
+/// With the new tag, so that who wrote it can change it again without reading it first. RFC 9110 §9.3.4: only since the
+/// text is kept as it came.
 fn answer(written: &Written) -> Response {
     let status = if written.is_new { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     (status, Current::tagged(written.version), ()).into_response()
@@ -78,7 +79,7 @@ fn answer(written: &Written) -> Response {
 /// On a thread that may wait. What has begun goes on to its end even if the client leaves meanwhile.
 async fn in_database<T: Send + 'static>(
     notes: Arc<Notes>,
-    call: impl FnOnce(&Notes) -> Result<T, redb::Error> + Send + 'static,
+    call: impl FnOnce(&Notes) -> Result<T, notes::Broken> + Send + 'static,
 ) -> Result<T, Refused> {
     match spawn_blocking(move || call(&notes)).await {
         Ok(answered) => Ok(answered?),
@@ -90,7 +91,8 @@ async fn in_database<T: Send + 'static>(
 pub(crate) enum Refused {
     Absent,
     Precondition(PreconditionError),
-    /// For whoever runs the service, not for its clients.
+    /// For whoever runs the service, not for its clients. After an error of the disk `redb` wants to be opened again: it
+    /// is so until a restart.
     Broken(String),
 }
 
@@ -122,9 +124,9 @@ impl From<NotRemoved> for Refused {
     }
 }
 
-impl From<redb::Error> for Refused {
-    fn from(error: redb::Error) -> Self {
-        Self::Broken(format!("the database: {error}"))
+impl From<notes::Broken> for Refused {
+    fn from(error: notes::Broken) -> Self {
+        Self::Broken(error.to_string())
     }
 }
 
