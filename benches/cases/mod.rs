@@ -3,6 +3,7 @@
 //! Each is served as a server does it: by a clone of the service, made ready and called, and the body read
 //! to its end.
 
+mod case;
 mod hand_written;
 mod page;
 
@@ -14,14 +15,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::BodyExt as _;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer as _, Service, ServiceExt as _};
 use tower_keep::cache::{Cache, CacheLayer};
 use tower_keep::clock::SystemClock;
+use tower_keep::conditional::{Current, Etag, EtagLayer};
 use tower_keep::store::MemoryStore;
 
+pub(crate) use crate::cases::case::Case;
 use crate::cases::hand_written::HandWritten;
 use crate::cases::page::{ETAG, Page, answer_lean, answer_page};
 
@@ -29,84 +32,6 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The bodies, in bytes.
 pub(crate) const BODIES: [usize; 2] = [1 << 10, 64 << 10];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Case {
-    Bare,
-    /// A route that only clones a map of fields: as cheap as axum makes one.
-    BareLean,
-    /// What a hit costs at the least: see [`hand_written`].
-    HandWritten,
-    HitOutside,
-    HitInside,
-    HitWithoutCacheStatus,
-    NotModified,
-    HitVariant,
-    MissStored,
-    /// The same where each request goes by itself: what a flight costs that nobody joins.
-    MissAlone,
-    Post,
-    GetNoStore,
-    /// The first once more: how far it is from 1 is how far the others may be off.
-    BareAgain,
-}
-
-impl Case {
-    pub(crate) const ALL: [Self; 13] = [
-        Self::Bare,
-        Self::BareLean,
-        Self::HandWritten,
-        Self::HitOutside,
-        Self::HitInside,
-        Self::HitWithoutCacheStatus,
-        Self::NotModified,
-        Self::HitVariant,
-        Self::MissStored,
-        Self::MissAlone,
-        Self::Post,
-        Self::GetNoStore,
-        Self::BareAgain,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Bare => "bare",
-            Self::BareLean => "bare-lean",
-            Self::HandWritten => "hand-written",
-            Self::HitOutside => "hit-outside",
-            Self::HitInside => "hit-inside",
-            Self::HitWithoutCacheStatus => "hit-without-cache-status",
-            Self::NotModified => "not-modified",
-            Self::HitVariant => "hit-variant",
-            Self::MissStored => "miss-stored",
-            Self::MissAlone => "miss-alone",
-            Self::Post => "post",
-            Self::GetNoStore => "get-no-store",
-            Self::BareAgain => "bare-again",
-        }
-    }
-
-    /// Whether the response is what this case is about.
-    fn is_shown_by<B>(self, response: &Response<B>) -> bool {
-        let status = response.status();
-        let text =
-            |name| response.headers().get(name).map_or("", |value| value.to_str().unwrap_or(""));
-        let (told, has_age) = (text("cache-status"), response.headers().contains_key(header::AGE));
-        let is_hit = told.contains("; hit") && has_age;
-        let is_miss = told.contains("; fwd=uri-miss");
-        match self {
-            Self::Bare | Self::BareLean | Self::BareAgain => told.is_empty() && !has_age,
-            Self::HandWritten | Self::HitWithoutCacheStatus => told.is_empty() && has_age,
-            Self::HitOutside | Self::HitInside | Self::HitVariant => {
-                is_hit && status == StatusCode::OK
-            }
-            Self::NotModified => is_hit && status == StatusCode::NOT_MODIFIED,
-            Self::MissStored | Self::MissAlone => is_miss && told.contains("; stored"),
-            Self::Post => told.contains("; fwd=method"),
-            Self::GetNoStore => is_miss && !told.contains("; stored"),
-        }
-    }
-}
 
 /// A case made ready: its service, with what must be stored in the store.
 pub(crate) struct Bench {
@@ -149,6 +74,7 @@ impl Bench {
                 Subject::Router(router) => serve_each(router, requests).await,
                 Subject::HandWritten(service) => serve_each(service, requests).await,
                 Subject::Cached(cache) => serve_each(cache, requests).await,
+                Subject::Tagged(tagged) => serve_each(tagged, requests).await,
             }
         })
     }
@@ -181,8 +107,13 @@ impl Bench {
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/html,*/*;q=0.8"));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(coding));
         // The first request of all is the one that fills the store.
-        if self.case == Case::NotModified && self.made > 0 {
-            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(ETAG));
+        let held = match self.case {
+            Case::NotModified if self.made > 0 => Some(ETAG),
+            Case::VersionNotModified => Some(VERSION_ETAG),
+            _ => None,
+        };
+        if let Some(held) = held {
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(held));
         }
         Ok(request)
     }
@@ -197,9 +128,13 @@ impl Bench {
                     Subject::Router(router) => answer(self.case, router, request).await,
                     Subject::HandWritten(service) => answer(self.case, service, request).await,
                     Subject::Cached(cache) => answer(self.case, cache, request).await,
+                    Subject::Tagged(tagged) => answer(self.case, tagged, request).await,
                 }
             })?;
-            let expected = if self.case == Case::NotModified { 0 } else { body_bytes };
+            let expected = match self.case {
+                Case::NotModified | Case::VersionNotModified => 0,
+                _ => body_bytes,
+            };
             if !is_shown || length != expected {
                 let name = self.case.name();
                 return Err(format!("{name}: not what was to be measured, {length} bytes").into());
@@ -213,6 +148,7 @@ enum Subject {
     Router(Router),
     HandWritten(HandWritten),
     Cached(Cache<Router, MemoryStore, SystemClock>),
+    Tagged(Etag<Router, SystemClock>),
 }
 
 impl Subject {
@@ -230,6 +166,11 @@ impl Subject {
             }
             Case::Bare | Case::BareLean | Case::BareAgain => Self::Router(router),
             Case::HitInside => Self::Router(router.layer(layer)),
+            Case::Tagged => Self::Tagged(EtagLayer::new().layer(router)),
+            Case::VersionNotModified => {
+                let etag = EtagLayer::new().by_version(|_| Some(Current::tagged(VERSION)));
+                Self::Tagged(etag.layer(router))
+            }
             Case::MissAlone => Self::Cached(layer.without_collapsing().layer(router)),
             Case::HitWithoutCacheStatus => Self::Cached(layer.without_cache_status().layer(router)),
             _ => Self::Cached(layer.layer(router)),
@@ -282,5 +223,10 @@ where
 
 /// How many requests are made before they are served, and served before the clock is read.
 pub(crate) const BATCH: usize = 64;
+
+const VERSION: u64 = 7;
+
+/// As who takes a content coding gets it.
+const VERSION_ETAG: &str = "W/\"7\"";
 
 const STORE_BYTES: u64 = 16 << 20;

@@ -50,12 +50,17 @@ fn response_fields(
         Case::HitVariant => (header::VARY, "accept-encoding"),
         _ => (header::CONTENT_LANGUAGE, "en"),
     };
+    let third = match case {
+        // The tag is to be made.
+        Case::Tagged => (header::SERVER, "shop"),
+        _ => (header::ETAG, ETAG),
+    };
     let length = HeaderValue::try_from(body_bytes.to_string())?;
     let text = HeaderValue::from_static;
     Ok([
         (header::CONTENT_TYPE, text("text/html; charset=utf-8")),
         (header::CACHE_CONTROL, text(freshness)),
-        (header::ETAG, text(ETAG)),
+        (third.0, text(third.1)),
         (header::LAST_MODIFIED, text("Sat, 01 Nov 2025 08:00:00 GMT")),
         (header::X_CONTENT_TYPE_OPTIONS, text("nosniff")),
         (header::STRICT_TRANSPORT_SECURITY, text("max-age=31536000")),
