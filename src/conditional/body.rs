@@ -34,7 +34,7 @@ pin_project! {
         Empty,
         Passing { #[pin] body: B },
         Gathered { gathered: Option<Gathered<B>> },
-        Parts { parts: Parts, source: Bytes, #[pin] body: B },
+        Parts { parts: Box<Parts>, source: Bytes, #[pin] body: B },
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Gathered<B: Body> {
     pub(crate) data: Bytes,
     /// A frame that did not fit.
     pub(crate) over: Bytes,
-    pub(crate) trailers: Option<HeaderMap>,
+    pub(crate) trailers: Option<Box<HeaderMap>>,
     pub(crate) error: Option<B::Error>,
     /// `None` when it has ended.
     pub(crate) rest: Option<Pin<Box<B>>>,
@@ -65,7 +65,7 @@ impl<B: Body> ConditionalBody<B> {
     }
 
     pub(crate) fn parts(parts: Parts, body: B) -> Self {
-        Self { state: State::Parts { parts, source: Bytes::new(), body } }
+        Self { state: State::Parts { parts: Box::new(parts), source: Bytes::new(), body } }
     }
 }
 
@@ -166,7 +166,7 @@ impl<B: Body> Gathered<B> {
             return Poll::Ready(Some(Err(error)));
         }
         if let Some(trailers) = self.trailers.take() {
-            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+            return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
         }
         match &mut self.rest {
             Some(rest) => poll_owned(rest.as_mut(), cx),

@@ -5,10 +5,8 @@ use std::time::SystemTime;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::conditional::tag::EntityTag;
-use crate::fields::CacheControl;
-use crate::fields::date;
-use crate::fields::list;
 use crate::fields::validators::Validators;
+use crate::fields::{CacheControl, date, list};
 use crate::time::Timestamp;
 
 /// The state that a resource is in: whether there is anything, and by which validators it is known (RFC 9110 §8.8).
@@ -31,7 +29,7 @@ pub struct Current {
     tag: Option<EntityTag>,
     last_modified: Option<Timestamp>,
     cache_control: Option<HeaderValue>,
-    vary: Option<HeaderValue>,
+    vary: Vec<HeaderName>,
 }
 
 impl Current {
@@ -42,7 +40,7 @@ impl Current {
 
     /// There is something, and nobody can tell one state of it from another. Only `*` knows it.
     pub fn unversioned() -> Self {
-        Self { exists: true, tag: None, last_modified: None, cache_control: None, vary: None }
+        Self { exists: true, tag: None, last_modified: None, cache_control: None, vary: Vec::new() }
     }
 
     /// There is something, known by this tag. **It must differ wherever the content does**: for another user, another
@@ -83,22 +81,21 @@ impl Current {
     /// A request field that the content depends on, for `Vary`, also of a 304.
     #[must_use]
     pub fn vary(mut self, name: HeaderName) -> Self {
-        self.vary = match self.vary.take() {
-            None => Some(name.into()),
-            Some(names) => {
-                let names = [names.as_bytes(), b", ", name.as_str().as_bytes()].concat();
-                HeaderValue::from_bytes(&names).ok()
-            }
-        };
+        self.vary.push(name);
         self
     }
 
     /// The validators; `None` where nothing is there.
     pub(crate) fn validators(&self) -> Option<Validators<'_>> {
         self.exists.then(|| Validators {
-            etag: self.tag.as_ref().and_then(EntityTag::read),
+            etag: self.tag.as_ref().map(EntityTag::read),
             last_modified: self.last_modified,
         })
+    }
+
+    /// Whether the time of day counts for it.
+    pub(crate) fn is_dated(&self) -> bool {
+        self.last_modified.is_some()
     }
 
     pub(crate) fn tag(&self) -> Option<&EntityTag> {
@@ -121,15 +118,13 @@ impl Current {
         if let Some(tag) = tag {
             headers.entry(header::ETAG).or_insert_with(|| tag.to_value());
         }
-        if let Some(modified) = self.last_modified {
-            // RFC 9110 §8.8.2.1: no response was modified later than it was made.
-            let modified = modified.min(now);
-            headers.entry(header::LAST_MODIFIED).or_insert_with(|| date::format(modified));
+        if let Some(modified) = self.dated(now) {
+            headers.entry(header::LAST_MODIFIED).or_insert(modified);
         }
         if let Some(value) = &self.cache_control {
             headers.entry(header::CACHE_CONTROL).or_insert_with(|| value.clone());
         }
-        for name in self.vary.iter().flat_map(|names| list::split(names.as_bytes())) {
+        for name in &self.vary {
             add_vary(headers, name);
         }
     }
@@ -137,21 +132,32 @@ impl Current {
     /// The fields of a 304 (RFC 9110 §15.4.5).
     pub(crate) fn not_modified(&self, tag: Option<&EntityTag>, now: Timestamp) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(FIELDS);
-        self.complete(&mut headers, tag, now);
-        if tag.is_some() {
-            headers.remove(header::LAST_MODIFIED);
+        match tag {
+            Some(tag) => headers.insert(header::ETAG, tag.to_value()),
+            None => self.dated(now).and_then(|at| headers.insert(header::LAST_MODIFIED, at)),
+        };
+        if let Some(value) = &self.cache_control {
+            headers.insert(header::CACHE_CONTROL, value.clone());
+        }
+        for name in &self.vary {
+            add_vary(&mut headers, name);
         }
         headers
+    }
+
+    /// RFC 9110 §8.8.2.1: no response was modified later than it was made.
+    fn dated(&self, now: Timestamp) -> Option<HeaderValue> {
+        self.last_modified.map(|modified| date::format(modified.min(now)))
     }
 }
 
 /// Adds a name to Vary, unless it stands there or `*` does.
-pub(crate) fn add_vary(headers: &mut HeaderMap, name: &[u8]) {
+pub(crate) fn add_vary(headers: &mut HeaderMap, name: &HeaderName) {
     let is_there = list::members(headers, header::VARY)
-        .any(|listed| listed == b"*" || listed.eq_ignore_ascii_case(name));
-    if !is_there && let Ok(name) = HeaderValue::from_bytes(name) {
+        .any(|listed| listed == b"*" || listed.eq_ignore_ascii_case(name.as_str().as_bytes()));
+    if !is_there {
         // A map that is full goes without.
-        let _ = headers.try_append(header::VARY, name);
+        let _ = headers.try_append(header::VARY, name.clone().into());
     }
 }
 

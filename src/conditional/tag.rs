@@ -23,7 +23,18 @@ use crate::fields::etag::EntityTag as Read;
 /// assert_eq!(EntityTag::weak("7").unwrap().to_value(), "W/\"7\"");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct EntityTag(HeaderValue);
+pub struct EntityTag {
+    is_weak: bool,
+    opaque: Opaque,
+}
+
+/// What stands between the quotes: most tags take no memory of their own.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Opaque {
+    /// Zeroes behind the first so many.
+    Short([u8; SHORT_BYTES], u8),
+    Long(Box<[u8]>),
+}
 
 impl EntityTag {
     /// The longest opaque part of a tag that is made here, in bytes.
@@ -39,10 +50,11 @@ impl EntityTag {
     /// ```
     /// use tower_keep::conditional::EntityTag;
     ///
+    /// assert!(EntityTag::strong("2026-11-25.3").is_ok());
     /// assert!(EntityTag::strong("row 7").is_err());
     /// ```
     pub fn strong(opaque: impl AsRef<[u8]>) -> Result<Self, EntityTagError> {
-        Self::quoted(b"\"", opaque.as_ref())
+        Self::checked(false, opaque.as_ref())
     }
 
     /// `W/"opaque"`.
@@ -50,8 +62,14 @@ impl EntityTag {
     /// # Errors
     ///
     /// As for [`strong`](Self::strong).
+    ///
+    /// ```
+    /// use tower_keep::conditional::EntityTag;
+    ///
+    /// assert_eq!(EntityTag::weak("7").unwrap(), EntityTag::from(7).to_weak());
+    /// ```
     pub fn weak(opaque: impl AsRef<[u8]>) -> Result<Self, EntityTagError> {
-        Self::quoted(b"W/\"", opaque.as_ref())
+        Self::checked(true, opaque.as_ref())
     }
 
     /// A strong tag of all that the content depends on, such as a user, a language and the version of a row: 160 bits of
@@ -65,80 +83,129 @@ impl EntityTag {
     /// assert_ne!(page("ada", 7), page("bob", 7));
     /// ```
     pub fn digest_of<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
-        let mut digest = Digest::new();
-        for part in parts {
-            digest.part(part.as_ref());
-        }
-        digest.tag()
+        Self::of(&digest(parts))
+    }
+
+    /// A strong tag of content that has these fields. Another field is another state, whatever the content.
+    pub(crate) fn of_content<'a>(fields: impl Iterator<Item = &'a [u8]>, content: &[u8]) -> Self {
+        // As a key, the fields leave the content where the digest is fastest: at the begin.
+        Self::of(&blake3::keyed_hash(digest(fields).as_bytes(), content))
     }
 
     /// The field's value.
+    ///
+    /// ```
+    /// use tower_keep::conditional::EntityTag;
+    ///
+    /// assert_eq!(EntityTag::from(7).to_weak().to_value(), "W/\"7\"");
+    /// ```
     pub fn to_value(&self) -> HeaderValue {
-        self.0.clone()
+        let opaque = self.opaque();
+        let mut short = [0; SHORT_BYTES + AROUND];
+        let text = [if self.is_weak { &b"W/\""[..] } else { b"\"" }, opaque, b"\""];
+        let mut length = 0;
+        for part in text {
+            if let Some(place) = short.get_mut(length..length + part.len()) {
+                place.copy_from_slice(part);
+            }
+            length += part.len();
+        }
+        // Every tag is a value: what stands for none is not reached.
+        match short.get(..length) {
+            Some(text) => HeaderValue::from_bytes(text),
+            None => HeaderValue::from_bytes(&text.concat()),
+        }
+        .unwrap_or(EMPTY)
     }
 
     /// Whether it is a weak one.
+    ///
+    /// ```
+    /// use tower_keep::conditional::EntityTag;
+    ///
+    /// assert!(EntityTag::from(7).to_weak().is_weak());
+    /// ```
     pub fn is_weak(&self) -> bool {
-        self.0.as_bytes().starts_with(b"W/")
+        self.is_weak
     }
 
     /// The same as a weak one.
     #[must_use]
     pub fn to_weak(&self) -> Self {
-        match self.is_weak() {
-            true => self.clone(),
-            false => Self(value([b"W/", self.0.as_bytes()].concat())),
+        Self { is_weak: true, opaque: self.opaque.clone() }
+    }
+
+    pub(crate) fn read(&self) -> Read<'_> {
+        Read::new(self.is_weak, self.opaque())
+    }
+
+    fn opaque(&self) -> &[u8] {
+        match &self.opaque {
+            Opaque::Short(bytes, length) => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Opaque::Long(bytes) => bytes,
         }
     }
 
-    pub(crate) fn read(&self) -> Option<Read<'_>> {
-        Read::parse(self.0.as_bytes())
-    }
-
-    fn quoted(before: &[u8], opaque: &[u8]) -> Result<Self, EntityTagError> {
+    fn checked(is_weak: bool, opaque: &[u8]) -> Result<Self, EntityTagError> {
         if opaque.len() > Self::BYTES_MAX {
             return Err(EntityTagError(EntityTagErrorKind::TooLong));
         }
-        let text = [before, opaque, b"\""].concat();
-        if Read::parse(&text).is_none() {
+        if !Read::may_hold(opaque) {
             return Err(EntityTagError(EntityTagErrorKind::Character));
         }
-        Ok(Self(value(text)))
+        let mut short = [0; SHORT_BYTES];
+        let opaque = match short.get_mut(..opaque.len()) {
+            Some(place) => {
+                place.copy_from_slice(opaque);
+                Opaque::Short(short, opaque.len() as u8)
+            }
+            None => Opaque::Long(opaque.into()),
+        };
+        Ok(Self { is_weak, opaque })
+    }
+
+    fn of(digest: &blake3::Hash) -> Self {
+        let mut digits = [0; SHORT_BYTES];
+        for (place, byte) in digits.chunks_exact_mut(2).zip(digest.as_bytes()) {
+            for (place, digit) in place.iter_mut().zip([byte >> 4, byte & 15]) {
+                *place = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+            }
+        }
+        Self { is_weak: false, opaque: Opaque::Short(digits, SHORT_BYTES as u8) }
     }
 }
 
-/// A strong tag of a version number.
+/// A strong tag of a version number. A row that is removed and made anew must not count from the begin again, or who has seen
+/// the old one may overwrite the new.
 impl From<u64> for EntityTag {
     fn from(version: u64) -> Self {
-        Self(value(format!("\"{version}\"").into_bytes()))
+        let mut digits = [0; SHORT_BYTES];
+        let mut length = version.checked_ilog10().unwrap_or(0) as usize + 1;
+        let (count, mut rest) = (length as u8, version);
+        while let Some(place) = length.checked_sub(1).and_then(|at| digits.get_mut(at)) {
+            *place = b'0' + (rest % 10) as u8;
+            (rest, length) = (rest / 10, length - 1);
+        }
+        Self { is_weak: false, opaque: Opaque::Short(digits, count) }
     }
 }
 
 impl fmt::Debug for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EntityTag({})", String::from_utf8_lossy(self.0.as_bytes()))
+        let weak = if self.is_weak { "W/" } else { "" };
+        write!(f, "EntityTag({weak}\"{}\")", String::from_utf8_lossy(self.opaque()))
     }
 }
 
-/// A tag that is being made.
-pub(crate) struct Digest(blake3::Hasher);
-
-impl Digest {
-    pub(crate) fn new() -> Self {
-        Self(blake3::Hasher::new())
+/// The digest of several parts, each told from the next by its length.
+fn digest<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        let part = part.as_ref();
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
     }
-
-    /// One part, told from the next by its length.
-    pub(crate) fn part(&mut self, part: &[u8]) {
-        self.0.update(&(part.len() as u64).to_le_bytes());
-        self.0.update(part);
-    }
-
-    pub(crate) fn tag(&self) -> EntityTag {
-        let digits = self.0.finalize().to_hex();
-        let digits = digits.get(..TAG_DIGITS).unwrap_or(&digits);
-        EntityTag(value([b"\"", digits.as_bytes(), b"\""].concat()))
-    }
+    hasher.finalize()
 }
 
 /// Why a tag cannot be made.
@@ -175,14 +242,11 @@ impl fmt::Display for EntityTagError {
 
 impl Error for EntityTagError {}
 
-fn value(text: Vec<u8>) -> HeaderValue {
-    // Only what was read as a tag comes here, and every tag is a value: the fallback is not reached.
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).unwrap_or(EMPTY)
-}
-
 const EMPTY: HeaderValue = HeaderValue::from_static("\"\"");
-/// 160 bits: to find two contents of one tag takes 2^80 steps.
-const TAG_DIGITS: usize = 40;
+/// The digits of 160 bits: to find two contents of one tag takes 2^80 steps.
+const SHORT_BYTES: usize = 40;
+/// `W/` and the quotes.
+const AROUND: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -206,11 +270,45 @@ mod tests {
         assert_eq!(error.kind(), EntityTagErrorKind::TooLong);
     }
 
-    /// The digest of BLAKE3's published vector for no input, its first 20 bytes.
+    /// BLAKE3's published digest of nothing, its first 20 bytes.
     #[test]
     fn a_digest_is_the_same_everywhere() {
-        assert_eq!(Digest::new().tag().to_value(), "\"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9\"");
-        assert_eq!(EntityTag::digest_of([""; 0]), Digest::new().tag());
+        let tag = EntityTag::digest_of([""; 0]);
+        assert_eq!(tag.to_value(), "\"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9\"");
+    }
+
+    #[test]
+    fn versions_are_numbers_in_full() {
+        for version in [0, 1, 9, 10, 99, 100, 12_345, u64::MAX] {
+            let tag = EntityTag::from(version);
+            assert_eq!(tag.to_value(), format!("\"{version}\"").as_str());
+            assert_eq!(tag, EntityTag::strong(version.to_string()).unwrap());
+        }
+    }
+
+    #[test]
+    fn short_and_long_tags_are_written_alike() {
+        for length in [0, 1, 39, 40, 41, 44, 45, EntityTag::BYTES_MAX] {
+            let text = "t".repeat(length);
+            let (strong, weak) =
+                (EntityTag::strong(&text).unwrap(), EntityTag::weak(&text).unwrap());
+            assert_eq!(strong.to_value(), format!("\"{text}\"").as_str());
+            assert_eq!(weak.to_value(), format!("W/\"{text}\"").as_str());
+            assert!(strong.read().weak_eq(&weak.read()) && !strong.read().strong_eq(&weak.read()));
+        }
+    }
+
+    #[test]
+    fn the_fields_of_content_count() {
+        let of = |fields: &[&str], content: &str| {
+            EntityTag::of_content(fields.iter().map(|field| field.as_bytes()), content.as_bytes())
+        };
+        let tags =
+            [of(&["", "a"], "b"), of(&["a", ""], "b"), of(&["", "a"], "c"), of(&["", ""], "ab")];
+        for (at, tag) in tags.iter().enumerate() {
+            assert!(tags.iter().skip(at + 1).all(|other| other != tag));
+        }
+        assert_eq!(of(&["x"], "y"), of(&["x"], "y"));
     }
 
     #[test]

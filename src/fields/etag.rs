@@ -21,6 +21,16 @@ impl<'a> EntityTag<'a> {
         }
     }
 
+    /// One whose parts are known; `opaque` must be what a tag [may hold](Self::may_hold).
+    pub(crate) fn new(weak: bool, opaque: &'a [u8]) -> Self {
+        Self { weak, opaque }
+    }
+
+    /// Whether this may stand between the quotes of a tag.
+    pub(crate) fn may_hold(opaque: &[u8]) -> bool {
+        opaque.iter().copied().all(is_etagc)
+    }
+
     pub(crate) fn is_weak(&self) -> bool {
         self.weak
     }

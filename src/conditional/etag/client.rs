@@ -2,11 +2,12 @@
 
 use http::header::{self, HeaderMap};
 
+use crate::conditional::current::add_vary;
 use crate::conditional::tag::EntityTag;
 use crate::fields::accept_encoding::takes_a_coding;
 use crate::fields::etag::{Comparison, is_listed};
 
-/// What the tag of a response depends on besides its content.
+/// What the form of a tag depends on besides the response.
 pub(crate) struct Client {
     /// A layer further out would encode a plain response for it.
     is_encoded_for: bool,
@@ -25,15 +26,13 @@ pub(crate) enum Coding {
     Tagged,
     /// The tag is the same for all codings of the content.
     Untagged,
-    /// The response is not there to be looked at.
-    Unknown,
 }
 
 /// A tag as a client gets it.
 pub(crate) struct Given {
     pub(crate) tag: EntityTag,
     /// Others get another form of it: no cache may give them this one.
-    pub(crate) depends_on_codings: bool,
+    depends_on_codings: bool,
 }
 
 impl Client {
@@ -48,28 +47,39 @@ impl Client {
 
     /// RFC 9110 §8.8.3.3: responses that differ by their coding must not share a strong tag. And who holds the weak form alone
     /// gets it again: a 304 with a strong tag would be of no use to a cache that has stored the weak one (RFC 9111 §4.3.4).
-    pub(crate) fn given(&self, tag: &EntityTag, coding: Coding) -> Given {
-        let lists = |comparison| {
-            let held = |tag| is_listed(&self.held, header::IF_NONE_MATCH, tag, comparison);
-            !self.held.is_empty() && tag.read().is_some_and(held)
-        };
+    pub(crate) fn given(&self, tag: EntityTag, coding: Coding) -> Given {
+        let holds = |comparison| holds(&self.held, &tag, comparison);
         let is_weak = match coding {
             Coding::Untagged => true,
-            Coding::Unknown => !lists(Comparison::Strong),
             Coding::Plain if self.is_encoded_for => true,
-            Coding::Plain | Coding::Tagged => lists(Comparison::Weak) && !lists(Comparison::Strong),
+            Coding::Plain | Coding::Tagged => {
+                !self.held.is_empty() && holds(Comparison::Weak) && !holds(Comparison::Strong)
+            }
         };
-        let may_be_encoded = self.may_be_encoded && coding != Coding::Tagged;
-        let tag = if is_weak { tag.to_weak() } else { tag.clone() };
-        Given { depends_on_codings: may_be_encoded && !tag.is_weak(), tag }
+        Given::of(tag, is_weak, self.may_be_encoded && coding != Coding::Tagged)
     }
 }
 
 impl Given {
+    /// Before there is a response whose coding could be looked at: the form that this request holds.
+    pub(crate) fn before(tag: EntityTag, request: &HeaderMap, may_be_encoded: bool) -> Self {
+        let is_weak = !holds(request, &tag, Comparison::Strong);
+        Self::of(tag, is_weak, may_be_encoded)
+    }
+
+    fn of(tag: EntityTag, is_weak: bool, may_be_encoded: bool) -> Self {
+        let tag = if is_weak { tag.to_weak() } else { tag };
+        Self { depends_on_codings: may_be_encoded && !tag.is_weak(), tag }
+    }
+
     /// Vary, where it must be told.
     pub(crate) fn add_vary(&self, headers: &mut HeaderMap) {
         if self.depends_on_codings {
-            crate::conditional::current::add_vary(headers, b"accept-encoding");
+            add_vary(headers, &header::ACCEPT_ENCODING);
         }
     }
+}
+
+fn holds(request: &HeaderMap, tag: &EntityTag, comparison: Comparison) -> bool {
+    is_listed(request, header::IF_NONE_MATCH, tag.read(), comparison)
 }

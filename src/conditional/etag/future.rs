@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Extensions, Method, Response, StatusCode, Uri, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -17,7 +17,7 @@ use crate::conditional::current::Current;
 use crate::conditional::etag::client::{Client, Coding};
 use crate::conditional::etag::gathering::{End, Gathering};
 use crate::conditional::etag::layer::{Config, VersionFn};
-use crate::conditional::tag::Digest;
+use crate::conditional::tag::EntityTag;
 use crate::fields::list;
 use crate::fields::number;
 use crate::head::RequestHead;
@@ -175,7 +175,7 @@ impl<C: Clock> Tagging<C> {
             true => Coding::Untagged,
             false => Coding::Plain,
         };
-        let given = current.tag().map(|tag| self.client.given(tag, coding));
+        let given = current.tag().cloned().map(|tag| self.client.given(tag, coding));
         current.complete(headers, given.as_ref().map(|given| &given.tag), self.clock.now().wall);
         if let Some(given) = given {
             given.add_vary(headers);
@@ -194,17 +194,15 @@ impl<C: Clock> Tagging<C> {
 }
 
 fn tag_by_digest(headers: &mut HeaderMap, content: &[u8], client: &Client) {
-    let mut digest = Digest::new();
     // RFC 9110 §8.8.1: what the content means changes with these, and its state too.
-    for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE] {
-        digest.part(headers.get(name).map_or(b"", |value| value.as_bytes()));
-    }
-    digest.part(content);
+    let fields = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE]
+        .map(|name| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes));
+    let tag = EntityTag::of_content(fields.into_iter(), content);
     let coding = match headers.contains_key(header::CONTENT_ENCODING) {
         true => Coding::Tagged,
         false => Coding::Plain,
     };
-    let given = client.given(&digest.tag(), coding);
+    let given = client.given(tag, coding);
     given.add_vary(headers);
     headers.insert(header::ETAG, given.tag.to_value());
 }

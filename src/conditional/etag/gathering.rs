@@ -20,7 +20,7 @@ pub(crate) struct Gathering<B: Body> {
     /// What came: one piece as it is, or copies of several.
     first: Bytes,
     copied: BytesMut,
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     taken: Option<Taken>,
     /// Set when it was waited for.
     deadline: Option<Option<Sleep>>,
@@ -88,7 +88,7 @@ impl<B: Body> Gathering<B> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => {
-                self.trailers = frame.into_trailers().ok();
+                self.trailers = frame.into_trailers().ok().map(Box::new);
                 return None;
             }
         };

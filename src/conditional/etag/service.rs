@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::conditional::answer;
 use crate::conditional::body::ConditionalBody;
 use crate::conditional::current::Current;
-use crate::conditional::etag::client::{Client, Coding};
+use crate::conditional::etag::client::{Client, Given};
 use crate::conditional::etag::future::{EtagFuture, Tagging, Version};
 use crate::conditional::etag::layer::Config;
 use crate::head::RequestHead;
@@ -69,13 +69,12 @@ where
         let Some(current) = version(head).filter(|current| current.validators().is_some()) else {
             return EtagFuture::untouched(self.inner.call(request));
         };
-        let client = Client::of(head.headers, self.config.may_be_encoded);
-        if is_conditional(head.headers) {
-            let now = self.clock.now().wall;
-            if let Some((status, headers)) = decided(&current, head.headers, &client, now) {
-                return EtagFuture::ready(answer::ended(Response::new(()), status, headers));
-            }
+        if is_conditional(head.headers)
+            && let Some((status, headers)) = self.decided(&current, head.headers)
+        {
+            return EtagFuture::ready(answer::ended(Response::new(()), status, headers));
         }
+        let client = Client::of(head.headers, self.config.may_be_encoded);
         let version = Box::new(Version::new(version.clone(), head, current));
         let tagging = self.tagging(client, Some(version), false);
         EtagFuture::asked(self.inner.call(request), tagging)
@@ -89,28 +88,31 @@ impl<S, C: Clone> Etag<S, C> {
     }
 }
 
-/// The answer, where the preconditions decide it.
-fn decided(
-    current: &Current,
-    request: &HeaderMap,
-    client: &Client,
-    now: Timestamp,
-) -> Option<(StatusCode, HeaderMap)> {
-    match evaluate(true, request, current.validators(), now) {
-        Evaluated::Perform => None,
-        Evaluated::NotModified => {
-            let given = current.tag().map(|tag| client.given(tag, Coding::Unknown));
-            let tag = given.as_ref().map(|given| &given.tag);
-            let mut headers = current.not_modified(tag, now);
-            if let Some(given) = &given {
-                given.add_vary(&mut headers);
+impl<S, C: Clock> Etag<S, C> {
+    /// The answer, where the preconditions decide it.
+    fn decided(&self, current: &Current, request: &HeaderMap) -> Option<(StatusCode, HeaderMap)> {
+        // Few need to know it, and to ask the clock is dear.
+        let now = match current.is_dated() {
+            true => self.clock.now().wall,
+            false => Timestamp::default(),
+        };
+        match evaluate(true, request, current.validators(), now) {
+            Evaluated::Perform => None,
+            Evaluated::NotModified => {
+                let may_be_encoded = self.config.may_be_encoded;
+                let tag = current.tag().cloned();
+                let given = tag.map(|tag| Given::before(tag, request, may_be_encoded));
+                let mut headers = current.not_modified(given.as_ref().map(|given| &given.tag), now);
+                if let Some(given) = &given {
+                    given.add_vary(&mut headers);
+                }
+                Some((StatusCode::NOT_MODIFIED, headers))
             }
-            Some((StatusCode::NOT_MODIFIED, headers))
-        }
-        Evaluated::Failed => {
-            let mut headers = HeaderMap::new();
-            current.complete(&mut headers, current.tag(), now);
-            Some((StatusCode::PRECONDITION_FAILED, answer::failed(&headers)))
+            Evaluated::Failed => {
+                let mut headers = HeaderMap::new();
+                current.complete(&mut headers, current.tag(), now);
+                Some((StatusCode::PRECONDITION_FAILED, answer::failed(&headers)))
+            }
         }
     }
 }
