@@ -14,7 +14,9 @@
 //!
 //! With `--etag` two more stand between the cache and the proxy: one that answers preconditions and ranges, and in it one
 //! that gives responses their tag. So a stored response that has become stale is validated even where the upstream knows no
-//! tags: its body comes from the upstream once more, but goes no further when it is the same.
+//! tags: its body comes from the upstream once more, but goes no further when it is the same. What is asked for in part,
+//! or with its tag, while nothing is stored is answered 206 or 304, as by an upstream that can do that: it is stored only
+//! when somebody gets all of it.
 //!
 //! Method, path, query, fields, status and trailers pass as they are. What does not:
 //!
