@@ -40,6 +40,9 @@ pin_project! {
 
 /// What has come of a body, and what may still come.
 pub(crate) struct Gathered<B: Body> {
+    /// How much of what the body said in advance is still to be given: a server that was told less would end the message
+    /// where the body broke off, and the next answer would be read as the rest of this one (RFC 9112 §6.3).
+    pub(crate) length: u64,
     pub(crate) data: Bytes,
     /// A frame that did not fit.
     pub(crate) over: Bytes,
@@ -152,6 +155,7 @@ impl<B: Body> Gathered<B> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled<B::Error> {
         for data in [&mut self.data, &mut self.over] {
             if !data.is_empty() {
+                self.length = self.length.saturating_sub(data.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(data)))));
             }
         }
@@ -162,30 +166,23 @@ impl<B: Body> Gathered<B> {
         if let Some(trailers) = self.trailers.take() {
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
         }
-        match &mut self.rest {
-            Some(rest) => poll_owned(rest.as_mut(), cx),
-            None => Poll::Ready(None),
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let polled = poll_owned(rest.as_mut(), cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            self.length = self.length.saturating_sub(bytes as u64);
         }
-    }
-
-    fn left(&self) -> u64 {
-        (self.data.len() + self.over.len()) as u64
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
+        let has_come = self.data.is_empty() && self.over.is_empty() && self.length == 0;
         let has_ended = self.rest.as_ref().is_none_or(|rest| rest.is_end_stream());
-        self.left() == 0 && self.error.is_none() && self.trailers.is_none() && has_ended
+        has_come && self.error.is_none() && self.trailers.is_none() && has_ended
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
-        let data = self.left();
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(data));
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(data));
-        }
-        hint
+        SizeHint::with_exact(self.length)
     }
 }
 
