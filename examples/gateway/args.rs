@@ -26,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) entry_bytes_max: u64,
     pub(crate) upstream_timeout: Duration,
     pub(crate) tag_header: Option<HeaderName>,
+    pub(crate) etag: bool,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) admin_secret_file: Option<PathBuf>,
 }
@@ -60,6 +61,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wro
         entry_bytes_max: given.or("--entry-bytes-max", "1MiB", size::bytes)?,
         upstream_timeout: given.or("--upstream-timeout", "30s", size::duration)?,
         tag_header: given.optional("--tag-header", field_name)?,
+        etag: given.switch("--etag"),
         admin: given.optional("--admin", address)?,
         admin_secret_file: given.optional("--admin-secret-file", |path| Ok(path.into()))?,
     };
@@ -69,9 +71,14 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wro
     Ok(Command::Run(Box::new(config)))
 }
 
+/// The value of each flag; of a switch it is empty.
 struct Given(BTreeMap<&'static str, String>);
 
 impl Given {
+    fn switch(&mut self, flag: &str) -> bool {
+        self.0.remove(flag).is_some()
+    }
+
     fn optional<T>(&mut self, flag: &str, read: Reader<T>) -> Result<Option<T>, Wrong> {
         match self.0.remove(flag) {
             None => Ok(None),
@@ -118,16 +125,22 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<Option<Given>, Wrong> {
             return Err(Wrong(match name.starts_with('-') {
                 true => format!("{name} is no flag of this program"),
                 false => {
-                    format!("{arg:?} is not expected: every argument is a flag with its value")
+                    format!("{arg:?} is not expected: every argument is a flag or its value")
                 }
             }));
         };
-        let value = match inline {
-            Some(value) => Some(value),
-            None => args.next().transpose()?.filter(|value| !value.starts_with("--")),
-        };
-        let Some(value) = value.filter(|value| !value.is_empty()) else {
-            return Err(Wrong(format!("{flag} needs a value")));
+        let value = match (SWITCHES.contains(&flag), inline) {
+            (true, None) => String::new(),
+            (true, Some(_)) => return Err(Wrong(format!("{flag} takes no value"))),
+            (false, inline) => {
+                let value = match inline {
+                    Some(value) => Some(value),
+                    None => args.next().transpose()?.filter(|value| !value.starts_with("--")),
+                };
+                value
+                    .filter(|value| !value.is_empty())
+                    .ok_or_else(|| Wrong(format!("{flag} needs a value")))?
+            }
         };
         if given.insert(flag, value).is_some() {
             return Err(Wrong(format!("{flag} is given twice")));
@@ -159,7 +172,7 @@ fn field_name(value: &str) -> Result<HeaderName, String> {
     value.parse().map_err(|_| "expected the name of a response field, such as Surrogate-Key".into())
 }
 
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 10] = [
     "--listen",
     "--upstream",
     "--store",
@@ -167,9 +180,13 @@ const FLAGS: [&str; 9] = [
     "--entry-bytes-max",
     "--upstream-timeout",
     "--tag-header",
+    "--etag",
     "--admin",
     "--admin-secret-file",
 ];
+
+/// The flags that stand alone.
+const SWITCHES: [&str; 1] = ["--etag"];
 
 pub(crate) const HELP: &str = "\
 A caching reverse proxy in front of one upstream.
@@ -188,6 +205,10 @@ Usage: gateway --listen ADDRESS:PORT --upstream http://HOST[:PORT][/BASE] [FLAGS
                                the last byte of the request that was passed on [30s]
   --tag-header NAME            a field of the upstream's responses with the tags that they can be purged by, such
                                as Surrogate-Key; it is not sent to clients
+  --etag                       an ETag for responses without one, and answers by it (304, 206, 412) to GET and HEAD.
+                               Made of the body, which is read to its end first: for a second at most, up to 1 MiB,
+                               and only where its length is known; any other streams on without a tag. If-Match of
+                               a write is still for the upstream alone, which does not know these tags
   --admin ADDRESS:PORT         GET /healthz and GET /stats, kept apart from what is served
   --admin-secret-file FILE     adds POST /purge to --admin, for who sends what is in FILE (16 bytes to 4 KiB, one
                                line) as Authorization: Bearer; without this flag there is no /purge
@@ -201,7 +222,7 @@ POST /purge takes exactly one of these in its query, percent-encoded, and soft=1
 It answers JSON. More than 10 purges by prefix, by tag and of all in a second are 429. Each purge is one line on
 standard error, which RUST_LOG turns off unless it names gateway::audit=info.
 
-SIZE is in bytes, or with a unit: KiB, MiB, GiB. TIME has a unit: ms, s, m. --flag=VALUE works as well.
+SIZE is in bytes, or with a unit: KiB, MiB, GiB. TIME has a unit: ms, s, m. --flag=VALUE works as well, where there is a value.
 An upstream that cannot be reached is 502, a slow one 504, unless the cache may answer with a stale response.
 SIGINT or SIGTERM: no new connection, 10 seconds for the requests in flight, exit 0; a second one ends it at once.
 Exit status: 0, 1 when it cannot serve, 2 for a wrong command line.

@@ -12,6 +12,12 @@
 //!    where the rules allow one;
 //! 3. [`proxy`], which forwards to the upstream and streams both ways.
 //!
+//! With `--etag` two more stand between the cache and the proxy: one that answers preconditions and ranges, and in it one
+//! that gives responses their tag. So a stored response that has become stale is validated even where the upstream knows no
+//! tags: its body comes from the upstream once more, but goes no further when it is the same. What is asked for in part,
+//! or with its tag, while nothing is stored is answered 206 or 304, as by an upstream that can do that: it is stored only
+//! when somebody gets all of it.
+//!
 //! Method, path, query, fields, status and trailers pass as they are. What does not:
 //!
 //! - CONNECT is answered 405: this is a gateway to one upstream, not a tunnel to anywhere.
@@ -57,6 +63,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tower::Layer as _;
 use tower_keep::cache::{CacheLayer, CachePolicy};
+use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 use tower_keep::store::MemoryStore;
 use tracing_subscriber::EnvFilter;
 
@@ -109,7 +116,7 @@ async fn run(config: Config) -> Result<ExitCode, String> {
         .body_bytes_max(config.entry_bytes_max)
         .cache_status(NAME);
     let handle = cache.handle();
-    let service = cache.layer(Proxy::new(config.upstream, config.upstream_timeout));
+    let proxy = Proxy::new(config.upstream, config.upstream_timeout);
 
     say(&format!("listening on http://{}", address_of(&public)?));
     if let Some(listener) = admin {
@@ -119,9 +126,16 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     }
 
     let (stop, stopped) = oneshot::channel::<()>();
-    let mut serving = tokio::spawn(server::serve(public, service, async {
+    let stopped = async {
         let _ = stopped.await;
-    }));
+    };
+    let mut serving = match config.etag {
+        true => {
+            let tagging = (ConditionalLayer::new(), EtagLayer::new());
+            tokio::spawn(server::serve(public, cache.layer(tagging.layer(proxy)), stopped))
+        }
+        false => tokio::spawn(server::serve(public, cache.layer(proxy), stopped)),
+    };
     signals.next().await;
     let _ = stop.send(());
     tokio::select! {

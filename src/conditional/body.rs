@@ -31,7 +31,9 @@ pin_project! {
     where
         B: Body,
     {
-        Empty,
+        // Of no bytes; or of none that there could be, so that nobody makes a Content-Length of it: that of a 304 would
+        // mean the length of the 200 (RFC 9110 §8.6).
+        Empty { is_content: bool },
         Passing { #[pin] body: B },
         Gathered { gathered: Option<Gathered<B>> },
         Parts { parts: Box<Parts>, source: Bytes, #[pin] body: B },
@@ -40,6 +42,9 @@ pin_project! {
 
 /// What has come of a body, and what may still come.
 pub(crate) struct Gathered<B: Body> {
+    /// How much of what the body said in advance is still to be given: a server that was told less would end the message
+    /// where the body broke off, and the next answer would be read as the rest of this one (RFC 9112 §6.3).
+    pub(crate) length: u64,
     pub(crate) data: Bytes,
     /// A frame that did not fit.
     pub(crate) over: Bytes,
@@ -53,7 +58,12 @@ pub(crate) struct Gathered<B: Body> {
 
 impl<B: Body> ConditionalBody<B> {
     pub(crate) fn empty() -> Self {
-        Self { state: State::Empty }
+        Self { state: State::Empty { is_content: true } }
+    }
+
+    /// What a 304 has in the place of content.
+    pub(crate) fn none() -> Self {
+        Self { state: State::Empty { is_content: false } }
     }
 
     pub(crate) fn passing(body: B) -> Self {
@@ -84,7 +94,7 @@ impl<B: Body> Body for ConditionalBody<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B::Error> {
         let mut state = self.project().state;
         match state.as_mut().project() {
-            StateProj::Empty => Poll::Ready(None),
+            StateProj::Empty { .. } => Poll::Ready(None),
             StateProj::Passing { body } => poll_owned(body, cx),
             StateProj::Gathered { gathered: slot } => match slot {
                 Some(gathered) => gathered.poll_frame(cx),
@@ -94,7 +104,7 @@ impl<B: Body> Body for ConditionalBody<B> {
                 let polled = poll_parts(parts, source, body, cx);
                 if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
                     // What is left of it is of no use.
-                    state.set(State::Empty);
+                    state.set(State::Empty { is_content: true });
                 }
                 polled
             }
@@ -103,7 +113,7 @@ impl<B: Body> Body for ConditionalBody<B> {
 
     fn is_end_stream(&self) -> bool {
         match &self.state {
-            State::Empty => true,
+            State::Empty { .. } => true,
             State::Passing { body } => body.is_end_stream(),
             State::Gathered { gathered } => gathered.as_ref().is_none_or(Gathered::is_end_stream),
             State::Parts { parts, .. } => parts.is_done(),
@@ -112,7 +122,8 @@ impl<B: Body> Body for ConditionalBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.state {
-            State::Empty => SizeHint::with_exact(0),
+            State::Empty { is_content: true } => SizeHint::with_exact(0),
+            State::Empty { is_content: false } => SizeHint::new(),
             State::Passing { body } => body.size_hint(),
             State::Gathered { gathered } => {
                 gathered.as_ref().map_or(SizeHint::with_exact(0), Gathered::size_hint)
@@ -158,6 +169,7 @@ impl<B: Body> Gathered<B> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled<B::Error> {
         for data in [&mut self.data, &mut self.over] {
             if !data.is_empty() {
+                self.length = self.length.saturating_sub(data.len() as u64);
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(data)))));
             }
         }
@@ -168,37 +180,30 @@ impl<B: Body> Gathered<B> {
         if let Some(trailers) = self.trailers.take() {
             return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
         }
-        match &mut self.rest {
-            Some(rest) => poll_owned(rest.as_mut(), cx),
-            None => Poll::Ready(None),
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let polled = poll_owned(rest.as_mut(), cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            self.length = self.length.saturating_sub(bytes as u64);
         }
-    }
-
-    fn left(&self) -> u64 {
-        (self.data.len() + self.over.len()) as u64
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
+        let has_come = self.data.is_empty() && self.over.is_empty() && self.length == 0;
         let has_ended = self.rest.as_ref().is_none_or(|rest| rest.is_end_stream());
-        self.left() == 0 && self.error.is_none() && self.trailers.is_none() && has_ended
+        has_come && self.error.is_none() && self.trailers.is_none() && has_ended
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.rest.as_ref().map_or(SizeHint::with_exact(0), |rest| rest.size_hint());
-        let data = self.left();
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(data));
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(upper.saturating_add(data));
-        }
-        hint
+        SizeHint::with_exact(self.length)
     }
 }
 
 impl<B: Body> fmt::Debug for ConditionalBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Empty => "empty",
+            State::Empty { .. } => "empty",
             State::Passing { .. } => "passing",
             State::Gathered { .. } => "gathered",
             State::Parts { .. } => "parts",

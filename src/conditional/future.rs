@@ -73,7 +73,11 @@ fn answer<B: Body, C: Clock>(
     match evaluate(true, &asked.fields, Some(validators), now) {
         Evaluated::Perform => {}
         Evaluated::NotModified => {
-            let headers = guides(response.headers().iter(), validators.etag.is_some());
+            let mut headers = guides(response.headers().iter(), validators.etag.is_some());
+            if let Some(age) = response.headers().get(header::AGE) {
+                // RFC 9111 §4.2.3: what a cache further in has held is not made new.
+                headers.insert(header::AGE, age.clone());
+            }
             return ended(response, StatusCode::NOT_MODIFIED, headers);
         }
         Evaluated::Failed => {

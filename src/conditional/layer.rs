@@ -13,7 +13,8 @@ use crate::rules::partial::Terms;
 /// For GET and HEAD alone: a method that writes must be checked before it writes, by
 /// [`Preconditions`](crate::conditional::Preconditions). No body is held back or buffered.
 ///
-/// - A 304 keeps exactly the fields of RFC 9110 §15.4.5, and the response's extensions.
+/// - A 304 keeps exactly the fields of RFC 9110 §15.4.5, the `Age` that a cache further in told, and the response's extensions. So a
+///   `Set-Cookie` that goes with every response does not go with a 304: renew sessions further out.
 /// - A `Range` is honoured where the response is a 200 whose length is known, by its body or its `Content-Length`, and that does
 ///   not say `Accept-Ranges: none`. Any other is sent whole. A single range without `If-Range` goes inwards too, since a
 ///   file server can seek; here the body is read up to it and passed over.

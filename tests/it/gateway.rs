@@ -8,4 +8,5 @@ mod origin;
 mod program;
 mod purging;
 mod streaming;
+mod tagging;
 mod wire;

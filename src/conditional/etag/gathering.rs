@@ -142,6 +142,14 @@ impl<B: Body> Gathering<B> {
             false => std::mem::take(&mut self.copied).freeze(),
         };
         let (trailers, taken) = (self.trailers.take(), self.taken.take());
-        Gathered { data, over: Bytes::new(), trailers, error: None, rest: None, taken }
+        Gathered {
+            length: self.length,
+            data,
+            over: Bytes::new(),
+            trailers,
+            error: None,
+            rest: None,
+            taken,
+        }
     }
 }

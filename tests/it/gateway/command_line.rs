@@ -14,6 +14,7 @@ async fn help_prints_every_flag_and_exits_0() {
         "--entry-bytes-max",
         "--upstream-timeout",
         "--tag-header",
+        "--etag",
         "--admin",
         "--admin-secret-file",
         "POST /purge",
@@ -51,6 +52,13 @@ async fn wrong_flags_exit_2_and_are_named() {
         ),
         ([&fine[..], &["--admin-secret-file=x"]].concat(), "--admin-secret-file needs --admin"),
         ([&fine[..], &["--mode=rfc", "--mode", "safe"]].concat(), "--mode is given twice"),
+        ([&fine[..], &["--etag=x"]].concat(), "--etag takes no value"),
+        ([&fine[..], &["--etag="]].concat(), "--etag takes no value"),
+        ([&fine[..], &["--etag", "x"]].concat(), "\"x\" is not expected"),
+        ([&fine[..], &["--etag", "--etag"]].concat(), "--etag is given twice"),
+        // What stands behind a switch is read as if the switch were not there.
+        ([&fine[..], &["--etag", "--mode", "fast"]].concat(), "--mode: \"fast\""),
+        ([&fine[..], &["--mode", "--etag"]].concat(), "--mode needs a value"),
         ([&fine[..], &["--verbose"]].concat(), "--verbose is no flag"),
         ([&fine[..], &["extra"]].concat(), "\"extra\" is not expected"),
     ] {

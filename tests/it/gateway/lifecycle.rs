@@ -11,7 +11,7 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
 #[tokio::test]
 async fn the_first_signal_lets_requests_in_flight_finish() {
     for signal in ["TERM", "INT"] {
-        let (address, chunks) = by_hand("no-store").await;
+        let (address, chunks) = by_hand(("cache-control", "no-store")).await;
         let mut gateway = Gateway::before(address).await;
         let mut stream = open(gateway.public, GET).await;
         chunks.send(Ok("first".into())).await.unwrap();
@@ -31,7 +31,7 @@ async fn the_first_signal_lets_requests_in_flight_finish() {
 
 #[tokio::test]
 async fn an_idle_connection_does_not_hold_up_the_end() {
-    let (address, chunks) = by_hand("no-store").await;
+    let (address, chunks) = by_hand(("cache-control", "no-store")).await;
     drop(chunks);
     let mut gateway = Gateway::before(address).await;
     let mut idle = open(gateway.public, GET).await;
@@ -44,7 +44,7 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn the_second_signal_ends_at_once() {
-    let (address, chunks) = by_hand("no-store").await;
+    let (address, chunks) = by_hand(("cache-control", "no-store")).await;
     let mut gateway = Gateway::before(address).await;
     let mut stream = open(gateway.public, GET).await;
     chunks.send(Ok("first".into())).await.unwrap();

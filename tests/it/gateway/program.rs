@@ -76,6 +76,17 @@ impl Gateway {
         }
     }
 
+    /// Ends the program, and gives back what it has complained of.
+    pub(super) async fn log_to_its_end(mut self) -> String {
+        self.child.kill().await.unwrap();
+        let mut log = String::new();
+        while let Some(line) = soon(self.log.recv()).await {
+            log.push_str(&line);
+            log.push('\n');
+        }
+        log
+    }
+
     pub(super) async fn stats(&self) -> serde_json::Value {
         serde_json::from_str(&self.admin("GET", "/stats").await.body).unwrap()
     }

@@ -17,15 +17,15 @@ use super::wire::{open, read_to_end, read_until};
 const GET: &str = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n";
 
-/// An origin whose one response is written chunk by chunk, when the test says so.
+/// An origin whose one response, with this field, is written chunk by chunk, when the test says so.
 pub(super) async fn by_hand(
-    fields: &'static str,
+    field: (&'static str, &'static str),
 ) -> (std::net::SocketAddr, mpsc::Sender<io::Result<Bytes>>) {
     let (chunks, body) = mpsc::channel(1);
     let body = Arc::new(Mutex::new(Some(ReceiverStream::new(body))));
     let address = origin::of(move || async move {
         let body = body.lock().unwrap().take().expect("one request");
-        Response::builder().header("cache-control", fields).body(Body::from_stream(body)).unwrap()
+        Response::builder().header(field.0, field.1).body(Body::from_stream(body)).unwrap()
     })
     .await;
     (address, chunks)
@@ -34,7 +34,7 @@ pub(super) async fn by_hand(
 #[tokio::test]
 async fn the_first_chunk_arrives_before_the_origin_sends_its_second() {
     for cache_control in ["max-age=60", "no-store"] {
-        let (address, chunks) = by_hand(cache_control).await;
+        let (address, chunks) = by_hand(("cache-control", cache_control)).await;
         let gateway = Gateway::before(address).await;
         let mut stream = open(gateway.public, GET).await;
         chunks.send(Ok("first".into())).await.unwrap();
@@ -49,7 +49,7 @@ async fn the_first_chunk_arrives_before_the_origin_sends_its_second() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_does_not_end_cleanly() {
-    let (address, chunks) = by_hand("max-age=60").await;
+    let (address, chunks) = by_hand(("cache-control", "max-age=60")).await;
     let gateway = Gateway::before(address).await;
     let mut stream = open(gateway.public, GET).await;
     chunks.send(Ok("first".into())).await.unwrap();
