@@ -15,11 +15,7 @@ pub(crate) fn ended<T, B: Body>(
 ) -> Response<ConditionalBody<B>> {
     let (mut head, _) = response.into_parts();
     (head.status, head.headers) = (status, headers);
-    let body = match status {
-        StatusCode::NOT_MODIFIED => ConditionalBody::none(),
-        _ => ConditionalBody::empty(),
-    };
-    Response::from_parts(head, body)
+    Response::from_parts(head, ConditionalBody::empty())
 }
 
 /// The fields of a 412: which state it is that the client did not mean. No cache keeps it.

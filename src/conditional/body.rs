@@ -31,9 +31,7 @@ pin_project! {
     where
         B: Body,
     {
-        // Of no bytes; or of none that there could be, so that nobody makes a Content-Length of it: that of a 304 would
-        // mean the length of the 200 (RFC 9110 §8.6).
-        Empty { is_content: bool },
+        Empty,
         Passing { #[pin] body: B },
         Gathered { gathered: Option<Gathered<B>> },
         Parts { parts: Box<Parts>, source: Bytes, #[pin] body: B },
@@ -58,12 +56,7 @@ pub(crate) struct Gathered<B: Body> {
 
 impl<B: Body> ConditionalBody<B> {
     pub(crate) fn empty() -> Self {
-        Self { state: State::Empty { is_content: true } }
-    }
-
-    /// What a 304 has in the place of content.
-    pub(crate) fn none() -> Self {
-        Self { state: State::Empty { is_content: false } }
+        Self { state: State::Empty }
     }
 
     pub(crate) fn passing(body: B) -> Self {
@@ -94,7 +87,7 @@ impl<B: Body> Body for ConditionalBody<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B::Error> {
         let mut state = self.project().state;
         match state.as_mut().project() {
-            StateProj::Empty { .. } => Poll::Ready(None),
+            StateProj::Empty => Poll::Ready(None),
             StateProj::Passing { body } => poll_owned(body, cx),
             StateProj::Gathered { gathered: slot } => match slot {
                 Some(gathered) => gathered.poll_frame(cx),
@@ -104,7 +97,7 @@ impl<B: Body> Body for ConditionalBody<B> {
                 let polled = poll_parts(parts, source, body, cx);
                 if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
                     // What is left of it is of no use.
-                    state.set(State::Empty { is_content: true });
+                    state.set(State::Empty);
                 }
                 polled
             }
@@ -113,7 +106,7 @@ impl<B: Body> Body for ConditionalBody<B> {
 
     fn is_end_stream(&self) -> bool {
         match &self.state {
-            State::Empty { .. } => true,
+            State::Empty => true,
             State::Passing { body } => body.is_end_stream(),
             State::Gathered { gathered } => gathered.as_ref().is_none_or(Gathered::is_end_stream),
             State::Parts { parts, .. } => parts.is_done(),
@@ -122,8 +115,7 @@ impl<B: Body> Body for ConditionalBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.state {
-            State::Empty { is_content: true } => SizeHint::with_exact(0),
-            State::Empty { is_content: false } => SizeHint::new(),
+            State::Empty => SizeHint::with_exact(0),
             State::Passing { body } => body.size_hint(),
             State::Gathered { gathered } => {
                 gathered.as_ref().map_or(SizeHint::with_exact(0), Gathered::size_hint)
@@ -203,7 +195,7 @@ impl<B: Body> Gathered<B> {
 impl<B: Body> fmt::Debug for ConditionalBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Empty { .. } => "empty",
+            State::Empty => "empty",
             State::Passing { .. } => "passing",
             State::Gathered { .. } => "gathered",
             State::Parts { .. } => "parts",

@@ -33,7 +33,15 @@ pub struct Current {
 }
 
 impl Current {
-    /// The resource has no representation: a `GET` would be answered with 404. `If-Match` fails, `If-None-Match: *` holds.
+    /// The resource has no representation: `If-Match` fails, `If-None-Match: *` holds. For requests that may create it; one
+    /// that may not (`DELETE`, `PATCH`) is answered with 404, whatever its preconditions (RFC 9110 §13.2.1).
+    ///
+    /// ```
+    /// use tower_keep::conditional::Current;
+    ///
+    /// let row: Option<u64> = None;
+    /// assert_eq!(Current::from(row), Current::absent());
+    /// ```
     pub fn absent() -> Self {
         Self { exists: false, ..Self::unversioned() }
     }
@@ -44,7 +52,8 @@ impl Current {
     }
 
     /// There is something, known by this tag. **It must differ wherever the content does**: for another user, another
-    /// language, another format ([`EntityTag::digest_of`] makes one tag of several things).
+    /// language, another format ([`EntityTag::digest_of`] makes one tag of several things). And it must never come again: a
+    /// row that is removed and made anew must not count from the begin.
     ///
     /// ```
     /// use tower_keep::conditional::{Current, EntityTag};
@@ -148,6 +157,13 @@ impl Current {
     /// RFC 9110 §8.8.2.1: no response was modified later than it was made.
     fn dated(&self, now: Timestamp) -> Option<HeaderValue> {
         self.last_modified.map(|modified| date::format(modified.min(now)))
+    }
+}
+
+/// The state of a row that may be there.
+impl<T: Into<EntityTag>> From<Option<T>> for Current {
+    fn from(tag: Option<T>) -> Self {
+        tag.map_or_else(Self::absent, Self::tagged)
     }
 }
 

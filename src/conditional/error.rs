@@ -68,6 +68,9 @@ impl PreconditionError {
     /// the current `ETag`.
     pub fn into_response<B: From<&'static str>>(self) -> Response<B> {
         let problem = match self.kind {
+            PreconditionErrorKind::Failed if self.current.validators().is_none() => {
+                FAILED_ON_NOTHING
+            }
             PreconditionErrorKind::Failed => FAILED,
             PreconditionErrorKind::Required => REQUIRED,
             PreconditionErrorKind::NotModified => "",
@@ -105,5 +108,6 @@ impl fmt::Display for PreconditionError {
 impl Error for PreconditionError {}
 
 const FAILED: &str = r#"{"type":"about:blank","title":"Precondition Failed","status":412,"detail":"The resource is in another state than this request means. Fetch it again, and send the request with its new ETag in If-Match."}"#;
+const FAILED_ON_NOTHING: &str = r#"{"type":"about:blank","title":"Precondition Failed","status":412,"detail":"The resource does not exist. To create it, send If-None-Match: *."}"#;
 /// RFC 6585 §3: it says how to send the request successfully.
 const REQUIRED: &str = r#"{"type":"about:blank","title":"Precondition Required","status":428,"detail":"Send the ETag of the representation that was changed in If-Match; or, to create the resource, If-None-Match: *."}"#;

@@ -36,7 +36,7 @@ use crate::time::Timestamp;
 ///     *note = (note.0 + 1, text);
 ///     Ok((StatusCode::NO_CONTENT, Current::tagged(note.0)))
 /// }
-/// # let _ = save; }
+/// # let _ = axum::Router::<()>::new().route("/", axum::routing::put(save)); }
 /// ```
 ///
 /// Elsewhere [`of`](Self::of) takes them from the request. A handler of `GET` may check too: the error is a 304 then, and
@@ -82,6 +82,9 @@ impl Preconditions {
     }
 
     /// Whether the request may be carried out on a resource that is in this state (RFC 9110 §13.2.2).
+    ///
+    /// Before it, answer what the request would be answered without preconditions if that is no success (§13.2.1): 401, 403, or
+    /// 404 where nothing is there to be changed.
     ///
     /// What cannot be read counts for the cautious side: a list of tags that holds none matches nothing, a date that is
     /// none is no precondition, and then none is there where one is [`required`](Self::required).

@@ -155,6 +155,11 @@ fn the_error_is_an_answer() {
         assert_eq!(problem["status"], status);
         assert_eq!(problem["title"], response.status().canonical_reason().unwrap());
     }
+    let request = request("PUT", "/", &[("if-match", "*")]);
+    let error = Preconditions::of(&request).check(&Current::absent()).unwrap_err();
+    let nothing: http::Response<String> = error.into_response();
+    let problem: serde_json::Value = serde_json::from_str(nothing.body()).unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("does not exist"));
     let unchanged = of(&[("if-none-match", "\"7\"")], "GET");
     assert_eq!((unchanged.status().as_u16(), unchanged.body().as_str()), (304, ""));
     assert_eq!(unchanged.headers()["etag"], "\"7\"");
