@@ -72,7 +72,7 @@ fn answer<B: Body, C: Clock>(
     let validators = Validators::of(response.headers(), now);
     match evaluate(true, &asked.fields, Some(validators), now) {
         Evaluated::Perform => {}
-        Evaluated::NotModified => {
+        Evaluated::NotModified { .. } => {
             let mut headers = guides(response.headers().iter(), validators.etag.is_some());
             if let Some(age) = response.headers().get(header::AGE) {
                 // RFC 9111 §4.2.3: what a cache further in has held is not made new.

@@ -96,7 +96,7 @@ impl Preconditions {
         let now = SystemClock::new().now().wall;
         let kind = match evaluate(self.is_read, &self.fields, current.validators(), now) {
             Evaluated::Failed => PreconditionErrorKind::Failed,
-            Evaluated::NotModified => PreconditionErrorKind::NotModified,
+            Evaluated::NotModified { .. } => PreconditionErrorKind::NotModified,
             Evaluated::Perform
                 if self.is_required && !self.is_read && !self.protects(current, now) =>
             {

@@ -1,7 +1,9 @@
 //! Entity tags (RFC 9110 §8.8.3) and the preconditions that list them (§13.1.1, §13.1.2).
 
+use std::iter;
+
 use http::HeaderMap;
-use http::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use http::header::{ETAG, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH, ValueIter};
 
 use super::list;
 
@@ -83,19 +85,59 @@ pub(crate) enum Precondition {
     False,
 }
 
-/// Evaluates If-None-Match against a response that is there, whose ETag is `current`.
-///
-/// RFC 9110 §13.1.2: `False`, which a GET answers with 304, where the field is `*` or lists the tag by
-/// weak comparison. Members that are no tags match nothing.
-pub(crate) fn none_match(headers: &HeaderMap, current: Option<EntityTag<'_>>) -> Precondition {
-    let listed =
-        |current: EntityTag<'_>| is_listed(headers, IF_NONE_MATCH, current, Comparison::Weak);
-    match asterisk(headers, IF_NONE_MATCH) {
-        None => Precondition::Absent,
-        Some(true) => Precondition::False,
-        Some(false) if current.is_some_and(listed) => Precondition::False,
-        Some(false) => Precondition::True,
+/// What If-None-Match says of a response that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// There is no such field.
+    Unsaid,
+    /// The client does not hold it.
+    No,
+    /// `*`: it holds whatever there is.
+    Any,
+    /// It lists the tag, of which one form or the other is weak.
+    Weakly,
+    /// It lists the very tag, and that is strong.
+    Strongly,
+}
+
+impl From<Held> for Precondition {
+    /// RFC 9110 §13.1.2: weak comparison is enough.
+    fn from(held: Held) -> Self {
+        match held {
+            Held::Unsaid => Self::Absent,
+            Held::No => Self::True,
+            Held::Any | Held::Weakly | Held::Strongly => Self::False,
+        }
     }
+}
+
+/// Reads If-None-Match against a response that is there, whose ETag is `current`. Members that are no tags match nothing.
+pub(crate) fn held(headers: &HeaderMap, current: Option<EntityTag<'_>>) -> Held {
+    let Some(lines) = Lines::of(headers, IF_NONE_MATCH) else { return Held::Unsaid };
+    if lines.is_asterisk() {
+        return Held::Any;
+    }
+    let Some(current) = current else { return Held::No };
+    let mut held = Held::No;
+    // A weak one never comes to be held strongly: the first match is as good as any.
+    let is_it = |listed: &EntityTag<'_>| match listed.weak_eq(&current) {
+        true if listed.strong_eq(&current) => {
+            held = Held::Strongly;
+            true
+        }
+        true => {
+            held = Held::Weakly;
+            current.weak
+        }
+        false => false,
+    };
+    lines.any(is_it);
+    held
+}
+
+/// Evaluates If-None-Match against a response that is there: `False`, which a GET answers with 304, where it is held.
+pub(crate) fn none_match(headers: &HeaderMap, current: Option<EntityTag<'_>>) -> Precondition {
+    held(headers, current).into()
 }
 
 /// Evaluates If-Match against a response that is there, whose ETag is `current`.
@@ -103,49 +145,43 @@ pub(crate) fn none_match(headers: &HeaderMap, current: Option<EntityTag<'_>>) ->
 /// RFC 9110 §13.1.1: `True` where the field is `*` or lists the tag by strong comparison. So a field of
 /// which nothing can be read is `False`: its sender meant some version, and nobody knows that it is this one.
 pub(crate) fn matches(headers: &HeaderMap, current: Option<EntityTag<'_>>) -> Precondition {
-    let listed = |current: EntityTag<'_>| is_listed(headers, IF_MATCH, current, Comparison::Strong);
-    match asterisk(headers, IF_MATCH) {
-        None => Precondition::Absent,
-        Some(true) => Precondition::True,
-        Some(false) if current.is_some_and(listed) => Precondition::True,
-        Some(false) => Precondition::False,
+    let Some(lines) = Lines::of(headers, IF_MATCH) else { return Precondition::Absent };
+    let is_met = lines.is_asterisk()
+        || current.is_some_and(|current| lines.any(|listed| listed.strong_eq(&current)));
+    if is_met { Precondition::True } else { Precondition::False }
+}
+
+/// The lines of a field that lists tags.
+struct Lines<'a> {
+    first: &'a HeaderValue,
+    second: Option<&'a HeaderValue>,
+    others: ValueIter<'a, HeaderValue>,
+}
+
+impl<'a> Lines<'a> {
+    /// `None` where there is none.
+    fn of(headers: &'a HeaderMap, name: HeaderName) -> Option<Self> {
+        let mut others = headers.get_all(name).into_iter();
+        let first = others.next()?;
+        Some(Self { first, second: others.next(), others })
     }
-}
 
-/// How two tags are held against each other (RFC 9110 §8.8.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    /// The same, and neither is weak.
-    Strong,
-    /// The same, weak or not.
-    Weak,
-}
+    /// Whether it is `*` alone.
+    fn is_asterisk(&self) -> bool {
+        self.second.is_none() && list::trim(self.first.as_bytes()) == b"*"
+    }
 
-/// Whether a field that lists tags holds this one.
-pub(crate) fn is_listed(
-    headers: &HeaderMap,
-    name: HeaderName,
-    tag: EntityTag<'_>,
-    comparison: Comparison,
-) -> bool {
-    let mut lines = headers.get_all(name).iter();
-    lines.any(|line| match comparison {
-        Comparison::Strong => lists(line.as_bytes(), |listed| listed.strong_eq(&tag)),
-        Comparison::Weak => lists(line.as_bytes(), |listed| listed.weak_eq(&tag)),
-    })
-}
-
-/// Whether the field is `*` alone; `None` where there is no field.
-fn asterisk(headers: &HeaderMap, name: HeaderName) -> Option<bool> {
-    let mut lines = headers.get_all(name).iter();
-    let first = lines.next()?;
-    Some(lines.next().is_none() && list::trim(first.as_bytes()) == b"*")
+    /// Whether there is such a tag in them.
+    fn any(self, mut is_wanted: impl FnMut(&EntityTag<'_>) -> bool) -> bool {
+        let mut lines = iter::once(self.first).chain(self.second).chain(self.others);
+        lines.any(|line| lists(line.as_bytes(), &mut is_wanted))
+    }
 }
 
 /// Whether one line of a list of tags holds such a one.
 ///
 /// Not [`list::split`]: commas belong to a tag, and a backslash escapes nothing in it.
-fn lists(line: &[u8], is_wanted: impl Fn(&EntityTag<'_>) -> bool) -> bool {
+fn lists(line: &[u8], mut is_wanted: impl FnMut(&EntityTag<'_>) -> bool) -> bool {
     let mut rest = line;
     loop {
         while let [b' ' | b'\t' | b',', tail @ ..] = rest {

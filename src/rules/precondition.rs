@@ -4,7 +4,7 @@ use http::header::{self, HeaderMap};
 
 use crate::cache::entry::EntryMeta;
 use crate::fields::date::{self, Dated};
-use crate::fields::etag::{self, EntityTag, Precondition};
+use crate::fields::etag::{self, EntityTag, Held, Precondition};
 use crate::fields::validators::Validators;
 use crate::time::Timestamp;
 
@@ -13,8 +13,8 @@ use crate::time::Timestamp;
 pub(crate) enum Evaluated {
     /// The method is performed.
     Perform,
-    /// The client of a GET or HEAD holds the response already: 304.
-    NotModified,
+    /// The client of a GET or HEAD holds the response already: 304. Its tag as it is, if it has a strong one.
+    NotModified { is_held_strongly: bool },
     /// The client meant another state of the resource: 412.
     Failed,
 }
@@ -42,29 +42,21 @@ pub(crate) fn evaluate(
         // §13.1.2: whatever If-None-Match lists, nothing is there that could match it.
         return Evaluated::Perform;
     };
-    match (is_read, etag::none_match(request, selected.etag)) {
+    let held = etag::held(request, selected.etag);
+    match held.into() {
         // Step 3.
-        (true, Precondition::False) => Evaluated::NotModified,
-        (false, Precondition::False) => Evaluated::Failed,
-        // Step 4.
-        (true, Precondition::Absent)
-            if !is_modified_since(request, selected.last_modified, now) =>
-        {
-            Evaluated::NotModified
+        Precondition::False if is_read => {
+            Evaluated::NotModified { is_held_strongly: held == Held::Strongly }
         }
-        (_, Precondition::Absent | Precondition::True) => Evaluated::Perform,
+        Precondition::False => Evaluated::Failed,
+        // Step 4.
+        Precondition::Absent
+            if is_read && !is_modified_since(request, selected.last_modified, now) =>
+        {
+            Evaluated::NotModified { is_held_strongly: false }
+        }
+        Precondition::Absent | Precondition::True => Evaluated::Perform,
     }
-}
-
-/// Whether a request has any field that [`evaluate`] reads.
-pub(crate) fn is_conditional(request: &HeaderMap) -> bool {
-    let fields = [
-        header::IF_NONE_MATCH,
-        header::IF_MODIFIED_SINCE,
-        header::IF_MATCH,
-        header::IF_UNMODIFIED_SINCE,
-    ];
-    fields.iter().any(|name| request.contains_key(name))
 }
 
 /// RFC 9110 §13.1.1.

@@ -5,7 +5,7 @@ use http::header::{self, HeaderMap};
 use crate::conditional::current::add_vary;
 use crate::conditional::tag::EntityTag;
 use crate::fields::accept_encoding::takes_a_coding;
-use crate::fields::etag::{Comparison, is_listed};
+use crate::fields::etag::{Held, held};
 
 /// What the form of a tag depends on besides the response.
 pub(crate) struct Client {
@@ -48,23 +48,19 @@ impl Client {
     /// RFC 9110 §8.8.3.3: responses that differ by their coding must not share a strong tag. And who holds the weak form alone
     /// gets it again: a 304 with a strong tag would be of no use to a cache that has stored the weak one (RFC 9111 §4.3.4).
     pub(crate) fn given(&self, tag: EntityTag, coding: Coding) -> Given {
-        let holds = |comparison| holds(&self.held, &tag, comparison);
         let is_weak = match coding {
             Coding::Untagged => true,
             Coding::Plain if self.is_encoded_for => true,
-            Coding::Plain | Coding::Tagged => {
-                !self.held.is_empty() && holds(Comparison::Weak) && !holds(Comparison::Strong)
-            }
+            Coding::Plain | Coding::Tagged => held(&self.held, Some(tag.read())) == Held::Weakly,
         };
         Given::of(tag, is_weak, self.may_be_encoded && coding != Coding::Tagged)
     }
 }
 
 impl Given {
-    /// Before there is a response whose coding could be looked at: the form that this request holds.
-    pub(crate) fn before(tag: EntityTag, request: &HeaderMap, may_be_encoded: bool) -> Self {
-        let is_weak = !holds(request, &tag, Comparison::Strong);
-        Self::of(tag, is_weak, may_be_encoded)
+    /// Before there is a response whose coding could be looked at: in the form that the client holds.
+    pub(crate) fn before(tag: EntityTag, is_held_strongly: bool, may_be_encoded: bool) -> Self {
+        Self::of(tag, !is_held_strongly, may_be_encoded)
     }
 
     fn of(tag: EntityTag, is_weak: bool, may_be_encoded: bool) -> Self {
@@ -78,8 +74,4 @@ impl Given {
             add_vary(headers, &header::ACCEPT_ENCODING);
         }
     }
-}
-
-fn holds(request: &HeaderMap, tag: &EntityTag, comparison: Comparison) -> bool {
-    is_listed(request, header::IF_NONE_MATCH, tag.read(), comparison)
 }

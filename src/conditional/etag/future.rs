@@ -42,7 +42,7 @@ pin_project! {
         Ready { response: Option<Response<ConditionalBody<B>>> },
         Untouched { #[pin] inner: F },
         Asked { #[pin] inner: F, tagging: Option<Tagging<C>> },
-        Gathering { gathering: Gathering<B>, head: Option<response::Parts>, tagging: Tagging<C> },
+        Gathering { gathering: Box<Gathers<B, C>> },
         Done,
     }
 }
@@ -119,15 +119,16 @@ where
                     let answered = ready!(inner.poll(cx));
                     let Some(tagging) = tagging.take() else { return Poll::Pending };
                     match answered.map(|response| tagging.begin(response)) {
-                        Ok(Begun::Answered(response)) => Ok(response),
-                        Ok(Begun::Gathers { gathering, head, tagging }) => {
-                            state.set(State::Gathering { gathering, head: Some(head), tagging });
+                        Ok(Ok(response)) => Ok(response),
+                        Ok(Err(gathering)) => {
+                            state.set(State::Gathering { gathering });
                             continue;
                         }
                         Err(error) => Err(error),
                     }
                 }
-                StateProj::Gathering { gathering, head, tagging } => {
+                StateProj::Gathering { gathering: gathers } => {
+                    let Gathers { gathering, head, tagging } = &mut **gathers;
                     let Tagging { config, clock, client, .. } = tagging;
                     let (end, gathered) = ready!(gathering.poll(config, clock, cx));
                     let Some(mut head) = head.take() else { return Poll::Pending };
@@ -144,29 +145,34 @@ where
     }
 }
 
-/// What comes of a response's head.
-enum Begun<B: Body, C> {
-    Answered(Response<ConditionalBody<B>>),
-    Gathers { gathering: Gathering<B>, head: response::Parts, tagging: Tagging<C> },
+type Begun<B, C> = Result<Response<ConditionalBody<B>>, Box<Gathers<B, C>>>;
+
+/// A response whose body is read for its tag. In a box: most futures never have one.
+struct Gathers<B: Body, C> {
+    gathering: Gathering<B>,
+    head: Option<response::Parts>,
+    tagging: Tagging<C>,
 }
 
 impl<C: Clock> Tagging<C> {
+    /// The response as it goes out, or one whose body has to be read first.
     fn begin<B: Body>(self, response: Response<B>) -> Begun<B, C> {
         if !is_taggable(&response) {
-            return Begun::Answered(response.map(ConditionalBody::passing));
+            return Ok(response.map(ConditionalBody::passing));
         }
         let (mut head, body) = response.into_parts();
         if let Some(version) = &self.version {
             if let Some(current) = version.still() {
                 self.tag_by_version(&mut head.headers, &current);
             }
-            return Begun::Answered(Response::from_parts(head, ConditionalBody::passing(body)));
+            return Ok(Response::from_parts(head, ConditionalBody::passing(body)));
         }
         match self.length(&head.headers, &body) {
             Some(length) => {
-                Begun::Gathers { gathering: Gathering::new(body, length), head, tagging: self }
+                let gathering = Gathering::new(body, length);
+                Err(Box::new(Gathers { gathering, head: Some(head), tagging: self }))
             }
-            None => Begun::Answered(Response::from_parts(head, ConditionalBody::passing(body))),
+            None => Ok(Response::from_parts(head, ConditionalBody::passing(body))),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::conditional::etag::client::{Client, Given};
 use crate::conditional::etag::future::{EtagFuture, Tagging, Version};
 use crate::conditional::etag::layer::Config;
 use crate::head::RequestHead;
-use crate::rules::precondition::{Evaluated, evaluate, is_conditional};
+use crate::rules::precondition::{Evaluated, evaluate};
 use crate::rules::request::is_read;
 use crate::time::Timestamp;
 
@@ -69,9 +69,7 @@ where
         let Some(current) = version(head).filter(|current| current.validators().is_some()) else {
             return EtagFuture::untouched(self.inner.call(request));
         };
-        if is_conditional(head.headers)
-            && let Some((status, headers)) = self.decided(&current, head.headers)
-        {
+        if let Some((status, headers)) = self.decided(&current, head.headers) {
             return EtagFuture::ready(answer::ended(Response::new(()), status, headers));
         }
         let client = Client::of(head.headers, self.config.may_be_encoded);
@@ -98,10 +96,10 @@ impl<S, C: Clock> Etag<S, C> {
         };
         match evaluate(true, request, current.validators(), now) {
             Evaluated::Perform => None,
-            Evaluated::NotModified => {
+            Evaluated::NotModified { is_held_strongly } => {
                 let may_be_encoded = self.config.may_be_encoded;
                 let tag = current.tag().cloned();
-                let given = tag.map(|tag| Given::before(tag, request, may_be_encoded));
+                let given = tag.map(|tag| Given::before(tag, is_held_strongly, may_be_encoded));
                 let mut headers = current.not_modified(given.as_ref().map(|given| &given.tag), now);
                 if let Some(given) = &given {
                     given.add_vary(&mut headers);

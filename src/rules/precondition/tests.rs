@@ -2,7 +2,7 @@ use http::HeaderValue;
 use http::header::HeaderName;
 use proptest::prelude::*;
 
-use super::Evaluated::{Failed, NotModified, Perform};
+use super::Evaluated::{Failed, Perform};
 use super::*;
 
 /// 2026-11-21 00:00:00
@@ -21,6 +21,10 @@ fn fields(lines: &[(&'static str, &str)]) -> HeaderMap {
     }
     headers
 }
+
+/// Where only a date tells that it is held.
+const NOT_MODIFIED: Evaluated = Evaluated::NotModified { is_held_strongly: false };
+const HELD: Evaluated = Evaluated::NotModified { is_held_strongly: true };
 
 /// A resource with both validators.
 fn both() -> Validators<'static> {
@@ -54,9 +58,9 @@ fn the_order_of_the_steps_is_kept_for_every_combination() {
         let expected = match (if_match, unmodified) {
             (Some("\"2\""), _) | (None, Some(BEFORE)) => Failed,
             _ => match (none_match, modified) {
-                (Some("\"1\""), _) if is_read => NotModified,
+                (Some("\"1\""), _) if is_read => HELD,
                 (Some("\"1\""), _) => Failed,
-                (None, Some(AT)) if is_read => NotModified,
+                (None, Some(AT)) if is_read => NOT_MODIFIED,
                 _ => Perform,
             },
         };
@@ -111,14 +115,14 @@ fn step_2_if_unmodified_since_counts_without_if_match_only() {
 #[test]
 fn step_3_if_none_match_is_304_for_reads_and_412_for_writes() {
     for lines in [&[("if-none-match", "*")][..], &[("if-none-match", "W/\"1\"")]] {
-        assert_eq!((read(lines), write(lines)), (NotModified, Failed), "{lines:?}");
+        assert_eq!((read(lines), write(lines)), (NOT_MODIFIED, Failed), "{lines:?}");
     }
     assert_eq!(write(&[("if-none-match", "\"2\"")]), Perform);
 }
 
 #[test]
 fn step_4_if_modified_since_counts_for_reads_without_if_none_match() {
-    for (date, expected) in [(BEFORE, Perform), (AT, NotModified), (AFTER, NotModified)] {
+    for (date, expected) in [(BEFORE, Perform), (AT, NOT_MODIFIED), (AFTER, NOT_MODIFIED)] {
         assert_eq!(read(&[("if-modified-since", date)]), expected, "{date}");
         assert_eq!(write(&[("if-modified-since", date)]), Perform, "{date}");
     }
@@ -153,18 +157,18 @@ fn dates_that_cannot_be_compared_are_ignored() {
 #[test]
 fn all_three_formats_and_dates_before_1970_and_with_two_digit_years_are_compared() {
     for date in [AT, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
-        assert_eq!(read(&[("if-modified-since", date)]), NotModified, "{date}");
+        assert_eq!(read(&[("if-modified-since", date)]), NOT_MODIFIED, "{date}");
         assert_eq!(read(&[("if-unmodified-since", date)]), Perform, "{date}");
     }
     let old = Validators { etag: None, last_modified: Some(Timestamp::from_secs(-86_400)) };
     for (date, expected) in [
-        ("Wed, 31 Dec 1969 00:00:00 GMT", NotModified),
+        ("Wed, 31 Dec 1969 00:00:00 GMT", NOT_MODIFIED),
         ("Tue, 30 Dec 1969 23:59:59 GMT", Perform),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", NotModified),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", NOT_MODIFIED),
         ("Mon, 01 Jan 1601 00:00:00 GMT", Perform),
         // 1976 and 2076: which one, the clock says.
-        ("Thursday, 01-Jan-70 00:00:00 GMT", NotModified),
-        ("Saturday, 01-Jan-77 00:00:00 GMT", NotModified),
+        ("Thursday, 01-Jan-70 00:00:00 GMT", NOT_MODIFIED),
+        ("Saturday, 01-Jan-77 00:00:00 GMT", NOT_MODIFIED),
     ] {
         let evaluated = evaluate(true, &fields(&[("if-modified-since", date)]), Some(old), NOW);
         assert_eq!(evaluated, expected, "{date}");
@@ -173,7 +177,7 @@ fn all_three_formats_and_dates_before_1970_and_with_two_digit_years_are_compared
     let seventy_seven = fields(&[("if-modified-since", "Saturday, 01-Jan-77 00:00:00 GMT")]);
     assert_eq!(evaluate(true, &seventy_seven, Some(both()), NOW), Perform);
     let later = Timestamp::from_secs(1_893_456_000);
-    assert_eq!(evaluate(true, &seventy_seven, Some(both()), later), NotModified);
+    assert_eq!(evaluate(true, &seventy_seven, Some(both()), later), NOT_MODIFIED);
 }
 
 proptest! {
