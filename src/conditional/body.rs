@@ -44,14 +44,19 @@ pub(crate) struct Gathered<B: Body> {
     /// where the body broke off, and the next answer would be read as the rest of this one (RFC 9112 §6.3).
     pub(crate) length: u64,
     pub(crate) data: Bytes,
+    /// The memory that the data takes, until it is gone.
+    pub(crate) taken: Option<Taken>,
+    pub(crate) after: Option<Box<After<B>>>,
+}
+
+/// What comes after that, of a body that has trailers or was given up.
+pub(crate) struct After<B: Body> {
     /// A frame that did not fit.
     pub(crate) over: Bytes,
-    pub(crate) trailers: Option<Box<HeaderMap>>,
+    pub(crate) trailers: Option<HeaderMap>,
     pub(crate) error: Option<B::Error>,
     /// `None` when it has ended.
     pub(crate) rest: Option<Pin<Box<B>>>,
-    /// The memory that the data takes, until it is gone.
-    pub(crate) taken: Option<Taken>,
 }
 
 impl<B: Body> ConditionalBody<B> {
@@ -159,36 +164,52 @@ pub(crate) const FRAMES_MAX: usize = 128;
 
 impl<B: Body> Gathered<B> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled<B::Error> {
-        for data in [&mut self.data, &mut self.over] {
-            if !data.is_empty() {
-                self.length = self.length.saturating_sub(data.len() as u64);
-                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(data)))));
+        let polled = if self.data.is_empty() {
+            self.taken = None;
+            match &mut self.after {
+                Some(after) => ready!(after.poll_frame(cx)),
+                None => None,
             }
-        }
-        self.taken = None;
-        if let Some(error) = self.error.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
-        if let Some(trailers) = self.trailers.take() {
-            return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
-        }
-        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
-        let polled = poll_owned(rest.as_mut(), cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
+        } else {
+            Some(Ok(Frame::data(std::mem::take(&mut self.data))))
+        };
+        if let Some(Ok(frame)) = &polled {
             let bytes = frame.data_ref().map_or(0, Bytes::len);
             self.length = self.length.saturating_sub(bytes as u64);
         }
-        polled
+        Poll::Ready(polled)
     }
 
     fn is_end_stream(&self) -> bool {
-        let has_come = self.data.is_empty() && self.over.is_empty() && self.length == 0;
-        let has_ended = self.rest.as_ref().is_none_or(|rest| rest.is_end_stream());
-        has_come && self.error.is_none() && self.trailers.is_none() && has_ended
+        let has_come = self.data.is_empty() && self.length == 0;
+        has_come && self.after.as_ref().is_none_or(|after| after.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.length)
+    }
+}
+
+impl<B: Body> After<B> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled<B::Error> {
+        if !self.over.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.over)))));
+        }
+        if let Some(error) = self.error.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        if let Some(trailers) = self.trailers.take() {
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
+        match &mut self.rest {
+            Some(rest) => poll_owned(rest.as_mut(), cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let has_ended = self.rest.as_ref().is_none_or(|rest| rest.is_end_stream());
+        self.over.is_empty() && self.error.is_none() && self.trailers.is_none() && has_ended
     }
 }
 

@@ -169,8 +169,9 @@ impl<T: Into<EntityTag>> From<Option<T>> for Current {
 
 /// Adds a name to Vary, unless it stands there or `*` does.
 pub(crate) fn add_vary(headers: &mut HeaderMap, name: &HeaderName) {
-    let is_there = list::members(headers, header::VARY)
-        .any(|listed| listed == b"*" || listed.eq_ignore_ascii_case(name.as_str().as_bytes()));
+    let is_it =
+        |listed: &[u8]| listed == b"*" || listed.eq_ignore_ascii_case(name.as_str().as_bytes());
+    let is_there = list::members(headers, header::VARY).any(is_it);
     if !is_there {
         // A map that is full goes without.
         let _ = headers.try_append(header::VARY, name.clone().into());

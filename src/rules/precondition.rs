@@ -75,13 +75,13 @@ pub(crate) fn is_unmodified_since(
     selected: Option<Validators<'_>>,
     now: Timestamp,
 ) -> Precondition {
-    let modified = selected.and_then(|selected| selected.last_modified);
-    match (date::sole(request, header::IF_UNMODIFIED_SINCE, now), modified) {
-        (Dated::At(since), Some(modified)) if modified.as_secs() <= since.as_secs() => {
-            Precondition::True
-        }
-        (Dated::At(_), Some(_)) => Precondition::False,
-        (Dated::At(_) | Dated::Absent | Dated::Invalid, _) => Precondition::Absent,
+    let Some(modified) = selected.and_then(|selected| selected.last_modified) else {
+        return Precondition::Absent;
+    };
+    match date::sole(request, header::IF_UNMODIFIED_SINCE, now) {
+        Dated::At(since) if modified.as_secs() <= since.as_secs() => Precondition::True,
+        Dated::At(_) => Precondition::False,
+        Dated::Absent | Dated::Invalid => Precondition::Absent,
     }
 }
 

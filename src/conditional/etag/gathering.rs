@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 
 use crate::clock::{Clock, Sleep};
-use crate::conditional::body::{FRAMES_MAX, Gathered, poll_owned};
+use crate::conditional::body::{After, FRAMES_MAX, Gathered, poll_owned};
 use crate::conditional::etag::budget::Taken;
 use crate::conditional::etag::layer::Config;
 
@@ -20,7 +20,7 @@ pub(crate) struct Gathering<B: Body> {
     /// What came: one piece as it is, or copies of several.
     first: Bytes,
     copied: BytesMut,
-    trailers: Option<Box<HeaderMap>>,
+    trailers: Option<HeaderMap>,
     taken: Option<Taken>,
     /// Set when it was waited for.
     deadline: Option<Option<Sleep>>,
@@ -58,22 +58,20 @@ impl<B: Body> Gathering<B> {
             let is_all = self.came() == self.length;
             let Some(body) = &mut self.body else { return Poll::Pending };
             if is_all && body.is_end_stream() {
-                return Poll::Ready((End::Whole, self.ended()));
+                return Poll::Ready((End::Whole, self.ended(None)));
             }
             match poll_owned(body.as_mut(), cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Some(over) = self.push(frame, config) {
-                        let gathered = Gathered { over, ..self.broken_off() };
-                        return Poll::Ready((End::GivenUp, gathered));
+                        return Poll::Ready((End::GivenUp, self.given_up(over)));
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    let gathered = Gathered { error: Some(error), ..self.ended() };
-                    return Poll::Ready((End::GivenUp, gathered));
+                    return Poll::Ready((End::GivenUp, self.ended(Some(error))));
                 }
                 Poll::Ready(None) => {
                     let end = if is_all { End::Whole } else { End::GivenUp };
-                    return Poll::Ready((end, self.ended()));
+                    return Poll::Ready((end, self.ended(None)));
                 }
                 Poll::Pending => return self.wait(config, clock, cx),
             }
@@ -88,10 +86,13 @@ impl<B: Body> Gathering<B> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => {
-                self.trailers = frame.into_trailers().ok().map(Box::new);
+                self.trailers = frame.into_trailers().ok();
                 return None;
             }
         };
+        if data.is_empty() {
+            return None;
+        }
         let came = self.came();
         if came.saturating_add(data.len() as u64) > self.length || self.trailers.is_some() {
             return Some(data);
@@ -123,33 +124,33 @@ impl<B: Body> Gathering<B> {
         let deadline = self.deadline.get_or_insert_with(|| clock.sleep(config.body_deadline));
         let is_over = deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
         match is_over {
-            true => Poll::Ready((End::GivenUp, self.broken_off())),
+            true => Poll::Ready((End::GivenUp, self.given_up(Bytes::new()))),
             false => Poll::Pending,
         }
     }
 
     /// What came, and the body to read on from.
-    fn broken_off(&mut self) -> Gathered<B> {
-        let rest = self.body.take();
-        Gathered { rest, ..self.ended() }
+    fn given_up(&mut self, over: Bytes) -> Gathered<B> {
+        let trailers = self.trailers.take();
+        let after = After { over, trailers, error: None, rest: self.body.take() };
+        self.came_of(Some(after))
     }
 
     /// What came of a body of which nothing comes any more.
-    fn ended(&mut self) -> Gathered<B> {
+    fn ended(&mut self, error: Option<B::Error>) -> Gathered<B> {
         self.body = None;
+        let trailers = self.trailers.take();
+        let is_all = trailers.is_none() && error.is_none();
+        let after = After { over: Bytes::new(), trailers, error, rest: None };
+        self.came_of((!is_all).then_some(after))
+    }
+
+    fn came_of(&mut self, after: Option<After<B>>) -> Gathered<B> {
         let data = match self.copied.is_empty() {
             true => std::mem::take(&mut self.first),
             false => std::mem::take(&mut self.copied).freeze(),
         };
-        let (trailers, taken) = (self.trailers.take(), self.taken.take());
-        Gathered {
-            length: self.length,
-            data,
-            over: Bytes::new(),
-            trailers,
-            error: None,
-            rest: None,
-            taken,
-        }
+        let (length, taken) = (self.length, self.taken.take());
+        Gathered { length, data, taken, after: after.map(Box::new) }
     }
 }

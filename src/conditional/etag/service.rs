@@ -70,7 +70,10 @@ where
             return EtagFuture::untouched(self.inner.call(request));
         };
         if let Some((status, headers)) = self.decided(&current, head.headers) {
-            return EtagFuture::ready(answer::ended(Response::new(()), status, headers));
+            let mut response = Response::new(ConditionalBody::empty());
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            return EtagFuture::ready(response);
         }
         let client = Client::of(head.headers, self.config.may_be_encoded);
         let version = Box::new(Version::new(version.clone(), head, current));
