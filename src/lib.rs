@@ -34,6 +34,9 @@
 //!
 //! Nothing is stored that nobody said may be stored. The README has the table.
 //!
+//! Apart from the cache, or inside it, [`conditional`] gives dynamic responses an `ETag`, answers clients that hold them with 304,
+//! sends the ranges that they ask for, and keeps writes from overwriting what their client has not seen.
+//!
 //! # How to choose
 //!
 //! - **The policy.** [`CachePolicy::shared`] is for a service of your own, [`CachePolicy::rfc9111`] for a
@@ -43,6 +46,8 @@
 //!   One that several instances share needs a [`Ledger`], so that a purge reaches all of them.
 //! - **Who shares.** By default everybody. [`CacheLayer::partition_by`] keeps groups of clients apart,
 //!   [`CacheLayer::private_by`] makes it a cache for each user.
+//! - **Tags.** Handlers that set no `ETag` get one by [`EtagLayer`](conditional::EtagLayer), inside a
+//!   [`ConditionalLayer`](conditional::ConditionalLayer), inside the cache.
 //! - **Where to put it.** Inside authentication, outside compression: what the cache stores is then what
 //!   all clients may have, once per content coding.
 //!
@@ -172,6 +177,22 @@
 //!     .policy(CachePolicy::shared().early_refresh(1.0));
 //! # let _ = (quote, cache);
 //! ```
+//!
+//! **304 for what is made anew each time.** The handler runs, and the body is not sent to who holds it; or with
+//! [`by_version`](conditional::EtagLayer::by_version) not even that:
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use tower::ServiceBuilder;
+//! use tower_keep::conditional::{ConditionalLayer, EtagLayer};
+//!
+//! let app: Router = Router::new()
+//!     .route("/report", get(async || "a long report"))
+//!     .layer(ServiceBuilder::new().layer(ConditionalLayer::new()).layer(EtagLayer::new()));
+//! # let _ = app;
+//! ```
+//!
+//! **No lost updates.** [`Preconditions`](conditional::Preconditions) in a handler that writes: see [`conditional`].
 //!
 //! **Stop gracefully.** When the server has ended, what still runs in the background is waited for:
 //!

@@ -47,6 +47,14 @@ impl Current {
     }
 
     /// There is something, and nobody can tell one state of it from another. Only `*` knows it.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_keep::conditional::{Current, Preconditions};
+    ///
+    /// let request = Request::put("/").header("if-match", "*").body(()).unwrap();
+    /// assert!(Preconditions::of(&request).check(&Current::unversioned()).is_ok());
+    /// ```
     pub fn unversioned() -> Self {
         Self { exists: true, tag: None, last_modified: None, cache_control: None, vary: Vec::new() }
     }
@@ -68,11 +76,27 @@ impl Current {
 
     /// There is something, last modified at this time. Counts in whole seconds: what changes twice in a second needs a
     /// tag.
+    ///
+    /// ```
+    /// use tower_keep::conditional::Current;
+    ///
+    /// fn state(file: &std::fs::Metadata) -> std::io::Result<Current> {
+    ///     Ok(Current::modified(file.modified()?))
+    /// }
+    /// # let _ = state;
+    /// ```
     pub fn modified(at: SystemTime) -> Self {
         Self::unversioned().last_modified(at)
     }
 
     /// And it was last modified at this time.
+    ///
+    /// ```
+    /// use tower_keep::conditional::Current;
+    ///
+    /// let current = Current::tagged(7).last_modified(std::time::SystemTime::now());
+    /// # let _ = current;
+    /// ```
     #[must_use]
     pub fn last_modified(mut self, at: SystemTime) -> Self {
         self.last_modified = Some(Timestamp::from(at));
@@ -81,6 +105,14 @@ impl Current {
 
     /// The `Cache-Control` that goes with it, also with a 304, which must repeat it (RFC 9110 §15.4.5). One that the
     /// handler sets itself stays.
+    ///
+    /// ```
+    /// use tower_keep::cache::CacheControl;
+    /// use tower_keep::conditional::Current;
+    ///
+    /// let current = Current::tagged(7).cache_control(CacheControl::no_cache());
+    /// # let _ = current;
+    /// ```
     #[must_use]
     pub fn cache_control(mut self, value: CacheControl) -> Self {
         self.cache_control = Some(value.into());
@@ -88,6 +120,13 @@ impl Current {
     }
 
     /// A request field that the content depends on, for `Vary`, also of a 304.
+    ///
+    /// ```
+    /// use tower_keep::conditional::Current;
+    ///
+    /// let current = Current::tagged(7).vary(http::header::ACCEPT_LANGUAGE);
+    /// # let _ = current;
+    /// ```
     #[must_use]
     pub fn vary(mut self, name: HeaderName) -> Self {
         self.vary.push(name);

@@ -60,6 +60,13 @@ impl<C: Clock + Clone> ConditionalLayer<C> {
     /// How many ranges of one response are sent at most: by default 8, and never more than 64. Who asks for more gets all
     /// of it, and so does who asks for ranges that overlap or do not ascend (RFC 9110 §14.2). Several are answered as
     /// `multipart/byteranges`: with 1 nobody gets that, with 0 nobody gets a part.
+    ///
+    /// ```
+    /// use tower_keep::conditional::ConditionalLayer;
+    ///
+    /// let one_at_a_time = ConditionalLayer::new().ranges_max(1);
+    /// # let _ = one_at_a_time;
+    /// ```
     #[must_use]
     pub fn ranges_max(self, ranges_max: usize) -> Self {
         Self { ranges: self.ranges.ranges_max(ranges_max), ..self }

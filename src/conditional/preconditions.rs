@@ -75,6 +75,15 @@ impl Preconditions {
     /// From now on a request that writes needs a precondition which keeps it from overwriting what its client has not
     /// seen: `If-Match` or `If-Unmodified-Since` for what is there, `If-None-Match` for what is not yet. Else it is
     /// refused with 428 (RFC 6585 §3). `If-Match: *` is enough: it says that whatever is there may go.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_keep::conditional::{Current, PreconditionErrorKind, Preconditions};
+    ///
+    /// let request = Request::put("/notes/1").body(()).unwrap();
+    /// let error = Preconditions::of(&request).required().check(&Current::tagged(7)).unwrap_err();
+    /// assert_eq!(error.kind(), PreconditionErrorKind::Required);
+    /// ```
     #[must_use]
     pub fn required(mut self) -> Self {
         self.is_required = true;
@@ -92,6 +101,17 @@ impl Preconditions {
     /// # Errors
     ///
     /// If it may not be: see [`PreconditionErrorKind`].
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_keep::conditional::{Current, PreconditionErrorKind, Preconditions};
+    ///
+    /// let request = Request::get("/notes/1").header("if-none-match", "\"7\"").body(()).unwrap();
+    /// let preconditions = Preconditions::of(&request);
+    /// let error = preconditions.check(&Current::tagged(7)).unwrap_err();
+    /// assert_eq!(error.kind(), PreconditionErrorKind::NotModified);
+    /// assert!(preconditions.check(&Current::tagged(8)).is_ok());
+    /// ```
     pub fn check(&self, current: &Current) -> Result<(), PreconditionError> {
         let now = SystemClock::new().now().wall;
         let kind = match evaluate(self.is_read, &self.fields, current.validators(), now) {

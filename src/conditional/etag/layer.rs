@@ -137,12 +137,26 @@ impl<C: Clock + Clone> EtagLayer<C> {
     ///
     /// **Not where a compression layer lies outside of this one**, a proxy that compresses included: then gzip and
     /// identity would have one strong tag, and a client would put together parts of both.
+    ///
+    /// ```
+    /// use tower_keep::conditional::EtagLayer;
+    ///
+    /// let etag = EtagLayer::new().without_coding_outside();
+    /// # let _ = etag;
+    /// ```
     #[must_use]
     pub fn without_coding_outside(self) -> Self {
         self.with(|config| config.may_be_encoded = false)
     }
 
     /// The longest body that is read for its tag, in bytes. A longer one passes untouched.
+    ///
+    /// ```
+    /// use tower_keep::conditional::EtagLayer;
+    ///
+    /// let etag = EtagLayer::new().body_bytes_max(64 << 10);
+    /// # let _ = etag;
+    /// ```
     #[must_use]
     pub fn body_bytes_max(self, bytes: u64) -> Self {
         self.with(|config| config.body_bytes_max = bytes)
@@ -150,6 +164,14 @@ impl<C: Clock + Clone> EtagLayer<C> {
 
     /// How long a body may take to come to its end; then the response goes on without a tag. Without a timer (see
     /// [`Clock::sleep`]) it is waited for.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::conditional::EtagLayer;
+    ///
+    /// let etag = EtagLayer::new().body_deadline(Duration::from_millis(100));
+    /// # let _ = etag;
+    /// ```
     #[must_use]
     pub fn body_deadline(self, length: Duration) -> Self {
         self.with(|config| config.body_deadline = length)
@@ -157,6 +179,13 @@ impl<C: Clock + Clone> EtagLayer<C> {
 
     /// How many bytes of bodies may be gathered at the same time in all; what comes beyond that passes untagged. A body that
     /// comes in one piece is not copied, and does not count.
+    ///
+    /// ```
+    /// use tower_keep::conditional::EtagLayer;
+    ///
+    /// let etag = EtagLayer::new().in_flight_bytes_max(16 << 20);
+    /// # let _ = etag;
+    /// ```
     #[must_use]
     pub fn in_flight_bytes_max(self, bytes: u64) -> Self {
         self.with(|config| config.budget = Budget::new(bytes))
