@@ -254,6 +254,7 @@ mod digest;
 mod entropy;
 mod error;
 mod fields;
+mod frames;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use crate::cache::collapse::{ReadError, Reader};
 use crate::cache::flow::Landing;
 use crate::cache::outcome::CacheOutcome;
-use crate::cache::source::poll_owned;
 use crate::error::BoxError;
+use crate::frames::poll_owned;
 use crate::rules::parts::Parts;
 use crate::rules::reason::Reason;
 
@@ -127,7 +127,7 @@ where
                 Poll::Ready(parts.next(data).map(|piece| Ok(Frame::data(piece))))
             }
             InnerProj::Passing { body } => {
-                poll_owned(body, cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::Inner)))
+                poll_owned(body, cx).map_err(|error| BodyError::Inner(error.into()))
             }
             InnerProj::Reading { reader } => {
                 reader.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(BodyError::from)))

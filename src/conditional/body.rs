@@ -4,12 +4,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::conditional::etag::budget::Taken;
+use crate::frames::{Polled, poll_owned};
 use crate::rules::parts::Parts;
 
 pin_project! {
@@ -75,14 +76,6 @@ impl<B: Body> ConditionalBody<B> {
     pub(crate) fn parts(parts: Parts, body: B) -> Self {
         Self { state: State::Parts { parts: Box::new(parts), source: Bytes::new(), body } }
     }
-}
-
-type Polled<E> = Poll<Option<Result<Frame<Bytes>, E>>>;
-
-/// The next frame, its data in one piece.
-pub(crate) fn poll_owned<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Polled<B::Error> {
-    body.poll_frame(cx)
-        .map_ok(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
 }
 
 impl<B: Body> Body for ConditionalBody<B> {

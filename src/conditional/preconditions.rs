@@ -6,6 +6,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::conditional::current::Current;
 use crate::conditional::error::{PreconditionError, PreconditionErrorKind};
 use crate::fields::etag::{self, Precondition};
+use crate::fields::list;
 use crate::head::RequestHead;
 use crate::rules::precondition::{Evaluated, evaluate, is_unmodified_since};
 use crate::rules::request::is_read;
@@ -62,13 +63,7 @@ impl Preconditions {
     /// ```
     pub fn of<'a>(request: impl Into<RequestHead<'a>>) -> Self {
         let RequestHead { method, headers, .. } = request.into();
-        let mut fields = HeaderMap::new();
-        for name in &FIELDS {
-            for line in headers.get_all(name) {
-                // As many lines as a map took before.
-                let _ = fields.try_append(name, line.clone());
-            }
-        }
+        let fields = list::copied(headers, &FIELDS);
         Self { fields, is_read: is_read(method), is_required: false }
     }
 

@@ -10,6 +10,7 @@ use tower_service::Service;
 use crate::clock::Clock;
 use crate::conditional::body::ConditionalBody;
 use crate::conditional::future::ConditionalFuture;
+use crate::fields::list;
 use crate::rules::partial::Terms;
 use crate::rules::request::is_read;
 
@@ -52,7 +53,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let asked = is_read(request.method()).then(|| Asked {
-            fields: asked(request.headers()),
+            fields: list::copied(request.headers(), &FIELDS),
             is_get: *request.method() == Method::GET,
             ranges: self.ranges,
         });
@@ -61,17 +62,6 @@ where
         }
         ConditionalFuture::new(self.inner.call(request), asked, self.clock.clone())
     }
-}
-
-fn asked(headers: &HeaderMap) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    for name in &FIELDS {
-        for line in headers.get_all(name) {
-            // As many lines as a map took before.
-            let _ = fields.try_append(name, line.clone());
-        }
-    }
-    fields
 }
 
 impl Asked {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::iter;
 
 use http::HeaderMap;
-use http::header::{AsHeaderName, HeaderValue};
+use http::header::{AsHeaderName, HeaderName, HeaderValue};
 
 /// The members of one field line.
 ///
@@ -24,6 +24,18 @@ pub(crate) fn split(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The members of every line of a field, in order (RFC 9110 §5.3).
 pub(crate) fn members(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &[u8]> {
     headers.get_all(name).iter().map(HeaderValue::as_bytes).flat_map(split)
+}
+
+/// A copy of the lines of these fields.
+pub(crate) fn copied(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
+    let mut fields = HeaderMap::new();
+    for name in names {
+        for line in headers.get_all(name) {
+            // As many lines as a map took before.
+            let _ = fields.try_append(name, line.clone());
+        }
+    }
+    fields
 }
 
 /// The bytes without the optional white space around them (RFC 9110 §5.6.3: SP and HTAB only).

@@ -6,6 +6,7 @@ use crate::conditional::current::add_vary;
 use crate::conditional::tag::EntityTag;
 use crate::fields::accept_encoding::takes_a_coding;
 use crate::fields::etag::{Held, held};
+use crate::fields::list;
 
 /// What the form of a tag depends on besides the response.
 pub(crate) struct Client {
@@ -37,11 +38,7 @@ pub(crate) struct Given {
 
 impl Client {
     pub(crate) fn of(request: &HeaderMap, may_be_encoded: bool) -> Self {
-        let mut held = HeaderMap::new();
-        for line in request.get_all(header::IF_NONE_MATCH) {
-            // As many lines as a map took before.
-            let _ = held.try_append(header::IF_NONE_MATCH, line.clone());
-        }
+        let held = list::copied(request, &[header::IF_NONE_MATCH]);
         Self { is_encoded_for: may_be_encoded && takes_a_coding(request), may_be_encoded, held }
     }
 

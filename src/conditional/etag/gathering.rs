@@ -8,9 +8,10 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 
 use crate::clock::{Clock, Sleep};
-use crate::conditional::body::{After, FRAMES_MAX, Gathered, poll_owned};
+use crate::conditional::body::{After, FRAMES_MAX, Gathered};
 use crate::conditional::etag::budget::Taken;
 use crate::conditional::etag::layer::Config;
+use crate::frames::poll_owned;
 
 /// A body that is being read. It says how long it is, and that is not too long.
 pub(crate) struct Gathering<B: Body> {

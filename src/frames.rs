@@ -1,0 +1,15 @@
+//! Frames of bodies whose data may be of any kind.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf as _, Bytes};
+use http_body::{Body, Frame};
+
+pub(crate) type Polled<E> = Poll<Option<Result<Frame<Bytes>, E>>>;
+
+/// The next frame, its data in one piece.
+pub(crate) fn poll_owned<B: Body>(body: Pin<&mut B>, cx: &mut Context<'_>) -> Polled<B::Error> {
+    body.poll_frame(cx)
+        .map_ok(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+}
