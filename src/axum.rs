@@ -1,4 +1,7 @@
-//! What only axum users need: the target as it arrived, hints as response parts, and preconditions as an extractor.
+//! What only axum users need: the target as it arrived.
+//!
+//! With this feature [`CacheHint`], [`PurgesTag`], [`CacheControl`] and [`Current`] are response parts, [`Preconditions`] is an
+//! extractor, and [`PreconditionError`] a response.
 
 use axum::extract::OriginalUri;
 use axum_core::body::Body;

@@ -48,7 +48,7 @@
 //!   [`CacheLayer::private_by`] makes it a cache for each user.
 //! - **Tags.** Handlers that set no `ETag` get one by [`EtagLayer`](conditional::EtagLayer), inside a
 //!   [`ConditionalLayer`](conditional::ConditionalLayer), inside the cache.
-//! - **Where to put it.** Inside authentication, outside compression: what the cache stores is then what
+//! - **Where to put it.** Inside authentication, outside compression and the layers of [`conditional`]: what the cache stores is then what
 //!   all clients may have, once per content coding.
 //!
 //! # Cookbook
@@ -183,12 +183,11 @@
 //!
 //! ```
 //! use axum::{Router, routing::get};
-//! use tower::ServiceBuilder;
 //! use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 //!
 //! let app: Router = Router::new()
 //!     .route("/report", get(async || "a long report"))
-//!     .layer(ServiceBuilder::new().layer(ConditionalLayer::new()).layer(EtagLayer::new()));
+//!     .layer((ConditionalLayer::new(), EtagLayer::new())); // the first is the outermost
 //! # let _ = app;
 //! ```
 //!

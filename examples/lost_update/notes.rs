@@ -108,7 +108,7 @@ impl Notes {
 
 /// The state of a note for [`Preconditions`](tower_keep::conditional::Preconditions).
 fn state(version: Option<u64>) -> Current {
-    version.map_or_else(Current::absent, Current::tagged)
+    Current::from(version)
 }
 
 fn version_of(transaction: &WriteTransaction, id: u64) -> Result<Option<u64>, Broken> {

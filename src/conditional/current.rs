@@ -13,7 +13,11 @@ use crate::time::Timestamp;
 ///
 /// [`Preconditions::check`](crate::conditional::Preconditions::check) holds what a client wants against it, and a version
 /// function tells it to [`EtagLayer`](crate::conditional::EtagLayer). With the `axum` feature it is a response part that
-/// sets `ETag` and `Last-Modified`.
+/// sets `ETag` and `Last-Modified`; give the same to the answers to `GET` that you check writes against.
+///
+/// What you set here is not changed by any layer. Where a compression layer lies outside, its answers have the same tag as the plain
+/// ones: for what is only read make it [weak](EntityTag::to_weak), for what is also written keep it strong and do not compress
+/// it, or do without ranges.
 ///
 /// ```
 /// use tower_keep::conditional::Current;
@@ -43,19 +47,19 @@ impl Current {
     /// assert_eq!(Current::from(row), Current::absent());
     /// ```
     pub fn absent() -> Self {
-        Self { exists: false, ..Self::unversioned() }
+        Self { exists: false, ..Self::exists() }
     }
 
-    /// There is something, and nobody can tell one state of it from another. Only `*` knows it.
+    /// There is something. By itself that matches `*` alone: nobody can tell one state of it from another.
     ///
     /// ```
     /// use http::Request;
     /// use tower_keep::conditional::{Current, Preconditions};
     ///
     /// let request = Request::put("/").header("if-match", "*").body(()).unwrap();
-    /// assert!(Preconditions::of(&request).check(&Current::unversioned()).is_ok());
+    /// assert!(Preconditions::of(&request).check(&Current::exists()).is_ok());
     /// ```
-    pub fn unversioned() -> Self {
+    pub fn exists() -> Self {
         Self { exists: true, tag: None, last_modified: None, cache_control: None, vary: Vec::new() }
     }
 
@@ -71,31 +75,18 @@ impl Current {
     /// # let _ = (by_number, of_a_user);
     /// ```
     pub fn tagged(tag: impl Into<EntityTag>) -> Self {
-        Self { tag: Some(tag.into()), ..Self::unversioned() }
+        Self { tag: Some(tag.into()), ..Self::exists() }
     }
 
-    /// There is something, last modified at this time. Counts in whole seconds: what changes twice in a second needs a
-    /// tag.
+    /// And it was last modified at this time. Counts in whole seconds: what changes twice in a second needs a tag.
     ///
     /// ```
     /// use tower_keep::conditional::Current;
     ///
     /// fn state(file: &std::fs::Metadata) -> std::io::Result<Current> {
-    ///     Ok(Current::modified(file.modified()?))
+    ///     Ok(Current::exists().last_modified(file.modified()?))
     /// }
     /// # let _ = state;
-    /// ```
-    pub fn modified(at: SystemTime) -> Self {
-        Self::unversioned().last_modified(at)
-    }
-
-    /// And it was last modified at this time.
-    ///
-    /// ```
-    /// use tower_keep::conditional::Current;
-    ///
-    /// let current = Current::tagged(7).last_modified(std::time::SystemTime::now());
-    /// # let _ = current;
     /// ```
     #[must_use]
     pub fn last_modified(mut self, at: SystemTime) -> Self {

@@ -16,20 +16,21 @@ use crate::rules::partial::Terms;
 /// - A 304 keeps exactly the fields of RFC 9110 §15.4.5, the `Age` that a cache further in told, and the response's extensions. So a
 ///   `Set-Cookie` that goes with every response does not go with a 304: renew sessions further out.
 /// - A `Range` is honoured where the response is a 200 whose length is known, by its body or its `Content-Length`, and that does
-///   not say `Accept-Ranges: none`. Any other is sent whole. A single range without `If-Range` goes inwards too, since a
-///   file server can seek; here the body is read up to it and passed over.
+///   not say `Accept-Ranges: none`. Any other is sent whole. The body is read from its begin, and what was not asked for is
+///   passed over. The service inside sees a single `Range`, for it may be able to seek; it does not see several, nor `If-Range`.
 /// - What the service answers with 304, 206, 412 or 416 itself stays.
+///
+/// A 412 and a 416 of the layer have no content.
 ///
 /// Put [`EtagLayer`](crate::conditional::EtagLayer) inside it for responses that have no tag.
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use tower::ServiceBuilder;
 /// use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 ///
 /// let app: Router = Router::new()
 ///     .route("/report", get(async || "a long report"))
-///     .layer(ServiceBuilder::new().layer(ConditionalLayer::new()).layer(EtagLayer::new()));
+///     .layer((ConditionalLayer::new(), EtagLayer::new())); // the first is the outermost
 /// # let _ = app;
 /// ```
 #[derive(Clone, Copy, Debug)]

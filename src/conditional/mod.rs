@@ -1,5 +1,5 @@
-//! Conditional requests on dynamic responses (RFC 9110 §8.8, §13, §14): a client that holds a response is told so instead of sent
-//! it again, and a client that changes something changes what it has seen.
+//! Conditional requests on dynamic responses (RFC 9110 §8.8, §13, §14): who has a response already gets a short 304 instead of it,
+//! and who changes something changes what he has seen.
 //!
 //! - [`ConditionalLayer`] answers preconditions and ranges by what responses say of themselves: 304, 412, 206, 416.
 //! - [`EtagLayer`] gives responses the tag that preconditions need: by a digest of the body, or by a version that you know.
@@ -7,14 +7,13 @@
 //!
 //! ```
 //! use axum::{Router, routing::get};
-//! use tower::ServiceBuilder;
 //! use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! # use {axum::body::Body, http::Request, tower::ServiceExt};
 //! let app: Router = Router::new()
 //!     .route("/report", get(async || "a long report"))
-//!     .layer(ServiceBuilder::new().layer(ConditionalLayer::new()).layer(EtagLayer::new()));
+//!     .layer((ConditionalLayer::new(), EtagLayer::new())); // the first is the outermost
 //!
 //! let first = app.clone().oneshot(Request::get("/report").body(Body::empty()).unwrap()).await.unwrap();
 //! let tag = &first.headers()["etag"];
@@ -25,33 +24,49 @@
 //!
 //! # Which layer where
 //!
-//! Outermost first: authentication, [`CacheLayer`](crate::cache::CacheLayer), `ConditionalLayer`, `EtagLayer`, compression,
-//! handler. Under a cache the two make its revalidations cheap: an unchanged body comes back as a 304 and is not stored again.
+//! Outermost first: authentication, [`CacheLayer`](crate::cache::CacheLayer), `ConditionalLayer`, compression, `EtagLayer`, handler.
+//! (A tuple and `ServiceBuilder` read so; with axum's `.layer(a).layer(b)` the last is the outermost.) Under a cache the two make
+//! its revalidations cheap: an unchanged body comes back as a 304 and is not stored again.
 //!
-//! | order | what is lost |
+//! | other orders | what is lost |
 //! |---|---|
 //! | `EtagLayer` outside `ConditionalLayer` | every 304: the tag comes too late |
-//! | compression inside `EtagLayer` | tags of what is compressed: it streams, and its length is not known |
-//! | compression between the two, or outside both | nothing but strong tags for those who take a coding; several ranges of one response would be encoded as one |
-//! | authentication inside a layer with [`by_version`](EtagLayer::by_version) | the check itself, for who guesses a tag |
+//! | compression inside `EtagLayer` | tags by digest of what is compressed, and with them the 304s of every browser |
+//! | compression outside `ConditionalLayer` | several ranges of one response would be compressed as one |
+//! | authentication inside [`by_version`](EtagLayer::by_version) | the 401: who guesses a tag gets a 304 or 412 without being asked who he is |
 //!
 //! # A version instead of a digest
 //!
-//! Put what the handler would read into the request's extensions, and both see the same:
+//! A middleware reads what is needed to know the state, from a database perhaps, and puts it into the request's extensions. The
+//! layer tags by it, and the handler shows it; a client that has that version costs no more than the look-up.
 //!
 //! ```
-//! use tower_keep::conditional::{Current, EntityTag, EtagLayer};
+//! use axum::extract::{Extension, Request};
+//! use axum::middleware::{Next, from_fn};
+//! use axum::{Router, response::Response, routing::get};
+//! use tower_keep::cache::CacheControl;
+//! use tower_keep::conditional::{ConditionalLayer, Current, EntityTag, EtagLayer};
 //!
 //! #[derive(Clone)]
-//! struct Page { user: String, version: u64 } // put there by a layer further out
+//! struct Page { user: String, version: u64 }
+//!
+//! async fn look_up(mut request: Request, next: Next) -> Response {
+//!     let page = Page { user: "ada".to_owned(), version: 7 }; // by a session, and out of a database
+//!     request.extensions_mut().insert(page);
+//!     next.run(request).await
+//! }
 //!
 //! let etag = EtagLayer::new().by_version(|request| {
 //!     let page = request.extensions.get::<Page>()?;
 //!     // All that the content depends on, or another user of the same browser is told that nothing changed.
 //!     let tag = EntityTag::digest_of([page.user.as_bytes(), &page.version.to_be_bytes()]);
-//!     Some(Current::tagged(tag))
+//!     // What the handler's answers say, so that a 304 says it too.
+//!     Some(Current::tagged(tag).cache_control(CacheControl::private().max_age(std::time::Duration::ZERO)))
 //! });
-//! # let _ = etag;
+//! let app: Router = Router::new()
+//!     .route("/", get(async |Extension(page): Extension<Page>| format!("{} has {}", page.user, page.version)))
+//!     .layer((from_fn(look_up), ConditionalLayer::new(), etag));
+//! # let _ = app;
 //! ```
 //!
 //! # No lost updates
@@ -74,7 +89,8 @@
 //! # assert_eq!(save(&Request::put("/").body(String::new()).unwrap(), &mut row).status(), 428);
 //! ```
 //!
-//! Where there is nothing yet, check against [`Current::absent`]: `If-None-Match: *` creates once.
+//! Where nothing is there yet, check against [`Current::absent`]: `If-None-Match: *` creates once. Let the `GET` of what clients
+//! change return the same [`Current`]: the tags of [`EtagLayer`] are other ones, and mostly weak, and `If-Match` would never hold.
 
 mod answer;
 mod body;

@@ -17,27 +17,35 @@ use crate::time::Timestamp;
 /// For a method that writes, the check belongs to the handler: it must come before the write, and nothing may come in
 /// between. So [`check`](Self::check) in the transaction, or under the lock, in which you write.
 ///
-/// With the `axum` feature it is an extractor that never fails:
+/// With the `axum` feature it is an extractor that never fails (before the body, as all of them), and its error is a response.
+/// A handler that has other errors too returns axum's own `Result`, so that `?` takes each:
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
 /// use axum::http::StatusCode;
+/// use axum::response::Result;
 /// use std::sync::Mutex;
-/// use tower_keep::conditional::{Current, PreconditionError, Preconditions};
+/// use tower_keep::conditional::{Current, Preconditions};
 ///
-/// static NOTE: Mutex<(u64, String)> = Mutex::new((1, String::new()));
+/// static NOTE: Mutex<Option<(u64, String)>> = Mutex::new(None);
 ///
-/// async fn save(
-///     preconditions: Preconditions,
-///     text: String,
-/// ) -> Result<(StatusCode, Current), PreconditionError> {
-///     let mut note = NOTE.lock().expect("nobody panics with it");
-///     // 428 without If-Match, 412 where somebody else has saved meanwhile.
-///     preconditions.required().check(&Current::tagged(note.0))?;
-///     *note = (note.0 + 1, text);
-///     Ok((StatusCode::NO_CONTENT, Current::tagged(note.0)))
+/// async fn read(preconditions: Preconditions) -> Result<(Current, String)> {
+///     let note = NOTE.lock().expect("nobody panics with it").clone();
+///     let (version, text) = note.ok_or(StatusCode::NOT_FOUND)?;
+///     preconditions.check(&Current::tagged(version))?; // 304
+///     Ok((Current::tagged(version), text))
 /// }
-/// # let _ = axum::Router::<()>::new().route("/", axum::routing::put(save)); }
+///
+/// async fn save(preconditions: Preconditions, text: String) -> Result<(StatusCode, Current)> {
+///     let mut note = NOTE.lock().expect("nobody panics with it");
+///     let version = note.as_ref().map(|(version, _)| *version);
+///     // 428 without a precondition, 412 where somebody else has saved meanwhile, or has made it.
+///     preconditions.required().check(&Current::from(version))?;
+///     let version = version.unwrap_or(0) + 1;
+///     *note = Some((version, text));
+///     Ok((StatusCode::NO_CONTENT, Current::tagged(version)))
+/// }
+/// # let _ = axum::Router::<()>::new().route("/", axum::routing::get(read).put(save)); }
 /// ```
 ///
 /// Elsewhere [`of`](Self::of) takes them from the request. A handler of `GET` may check too: the error is a 304 then, and

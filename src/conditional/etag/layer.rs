@@ -22,34 +22,46 @@ use crate::head::RequestHead;
 ///   [`body_bytes_max`](Self::body_bytes_max). It is read to its end first. A body of unknown length, such as an event stream,
 ///   is never held back: it passes untouched and without a tag.
 /// - **By version**, [`by_version`](Self::by_version): your function knows the state from the request. No body is read, and
-///   a client that holds the response is answered before the handler is called.
+///   a client that has that version is answered before the handler is called.
 ///
-/// A handler's own `ETag` is never replaced. What is no success, partial, or `no-store` is left alone.
+/// A handler's own `ETag` is never replaced. What is no success, partial, or `no-store` is left alone. A `HEAD` has a tag where the
+/// body is still there to be read: in [`Router::layer`], not around a whole router, which takes it off.
+///
+/// For what clients write, too, let the handler of its `GET` return the same [`Current`] that writes are checked against: the
+/// tags of this layer are for reading.
 ///
 /// # Strong or weak
 ///
-/// A strong tag promises the same bytes. A compression layer **outside** this one changes the bytes and leaves the tag, so
-/// a client that takes a content coding gets a weak tag, unless the response has its coding already or you say
-/// [`without_coding_outside`](Self::without_coding_outside). A weak tag does all that a 304 needs; `If-Match` and `If-Range` want a
-/// strong one.
+/// A strong tag promises the same bytes. A compression layer **outside** this one changes the bytes and leaves the tag. So a
+/// client that accepts gzip or another content coding, as all browsers do, gets a weak tag, `W/"..."`, unless the handler has
+/// encoded the content itself. A weak tag does all that a 304 needs; `If-Match` and `If-Range` want a strong one. Clients that
+/// accept no coding get a strong tag, with `Vary: accept-encoding`, so that no cache gives it to others.
 ///
-/// | outermost first | plain response | encoded response |
+/// Where nothing compresses outside, [`without_compression_outside`](Self::without_compression_outside) makes all tags strong, without
+/// `Vary`.
+///
+/// # What each order gives
+///
+/// Outermost first; to a client that accepts gzip:
+///
+/// | order | what is compressed | what is not |
 /// |---|---|---|
-/// | conditional, compression, etag | weak tag, 304 | weak tag, 304 |
-/// | conditional, etag, compression | weak tag, 304 | no tag, no 304: it streams |
-/// | conditional, etag, and `.without_coding_outside()` | strong tag, 304, ranges with `If-Range` | strong, if its length is known |
-/// | etag, conditional | tag, but never a 304 | |
+/// | **conditional, compression, etag** | weak tag, 304 | weak tag, 304 |
+/// | conditional, etag, compression | no tag by digest, since it streams; weak tag by version | weak tag, 304 |
+/// | compression, conditional, etag | weak tag, 304; several ranges would be compressed as one | weak tag, 304 |
+/// | etag, conditional | tag, but never a 304: it comes too late | |
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use tower::ServiceBuilder;
 /// use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 ///
 /// let app: Router = Router::new()
 ///     .route("/report", get(async || "a long report"))
-///     .layer(ServiceBuilder::new().layer(ConditionalLayer::new()).layer(EtagLayer::new()));
+///     .layer((ConditionalLayer::new(), EtagLayer::new())); // the first is the outermost
 /// # let _ = app;
 /// ```
+///
+/// [`Router::layer`]: https://docs.rs/axum/latest/axum/struct.Router.html#method.layer
 #[derive(Clone)]
 pub struct EtagLayer<C = SystemClock> {
     config: Arc<Config>,
@@ -103,16 +115,20 @@ impl<C: Clock + Clone> EtagLayer<C> {
         Self { config: Arc::new(config), clock }
     }
 
-    /// By what the function knows of the state that the answer to a `GET` or `HEAD` would show: from the request's extensions,
-    /// the version of a row, the time at which a file was modified. `None`: it knows nothing, the response passes untagged.
+    /// By what the function knows of the state that the answer to a `GET` or `HEAD` would show: the version of a row that a
+    /// middleware has put into the request's extensions, a counter, the time at which a file was modified. `None`: it
+    /// knows nothing, and the response passes untagged.
     ///
-    /// **The state must differ wherever the content does**: for another user, language or format
-    /// ([`EntityTag::digest_of`](crate::conditional::EntityTag::digest_of)). And tell it only of requests that the handler would
-    /// answer with a success: a client that must not see the resource must not learn that it has not changed.
-    ///
-    /// Where the precondition of the request already decides, the handler is not called: 304, or 412. Else the function is
-    /// asked again when the handler has answered, and where the state is another by then the response gets no tag: nobody
-    /// knows which of the two it shows.
+    /// - **The state must differ wherever the content does**: for another user, language or format
+    ///   ([`EntityTag::digest_of`](crate::conditional::EntityTag::digest_of)).
+    /// - Tell it only of requests that the handler would answer with a success: a client that must not see the resource must
+    ///   not learn that it has not changed. What checks that belongs outside of this layer.
+    /// - A client that has this version is answered with 304, one that means another (`If-Match`) with 412, and the handler is
+    ///   not called. Such a 304 has the fields that [`Current`] knows: tell it the [`cache_control`](Current::cache_control) and
+    ///   [`vary`](Current::vary) that your answers have.
+    /// - Else the function is asked again when the handler has answered, and where the state is another by then the response
+    ///   gets no tag: nobody knows which of the two it shows. With extensions it is the same by construction: the handler
+    ///   must show that very state.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -141,11 +157,11 @@ impl<C: Clock + Clone> EtagLayer<C> {
     /// ```
     /// use tower_keep::conditional::EtagLayer;
     ///
-    /// let etag = EtagLayer::new().without_coding_outside();
+    /// let etag = EtagLayer::new().without_compression_outside();
     /// # let _ = etag;
     /// ```
     #[must_use]
-    pub fn without_coding_outside(self) -> Self {
+    pub fn without_compression_outside(self) -> Self {
         self.with(|config| config.may_be_encoded = false)
     }
 

@@ -261,7 +261,7 @@ impl http_body::Body for Sized {
 #[tokio::test]
 async fn an_etag_layer_inside_keeps_ranges_and_if_range() {
     let stack = Stack::new(|_, _| response(&[], DIGITS))
-        .with(|clock| EtagLayer::with_clock(clock).without_coding_outside())
+        .with(|clock| EtagLayer::with_clock(clock).without_compression_outside())
         .conditional();
     let tag = stack.tag(&[]).await.unwrap();
     let got = stack.get(&[("range", "bytes=2-3"), ("if-range", &tag)]).await;

@@ -146,9 +146,9 @@ async fn what_is_encoded_already_has_a_strong_tag_of_its_own() {
 }
 
 #[tokio::test]
-async fn without_coding_outside_all_tags_are_strong() {
+async fn without_compression_outside_all_tags_are_strong() {
     let page = Stack::new(|_, _| response(&[], "page"))
-        .with(|clock| EtagLayer::with_clock(clock).without_coding_outside());
+        .with(|clock| EtagLayer::with_clock(clock).without_compression_outside());
     for accepts in ["gzip", ""] {
         let got = page.get(&[("accept-encoding", accepts)]).await;
         assert!(is_strong(got.field("etag").unwrap()));

@@ -29,8 +29,8 @@ fn by_field(
         let version = head.headers.get("x-version")?.to_str().ok()?;
         Some(match version {
             "absent" => Current::absent(),
-            "unversioned" => Current::unversioned(),
-            "modified" => Current::modified(SystemTime::UNIX_EPOCH + SECOND),
+            "exists" => Current::exists(),
+            "modified" => Current::exists().last_modified(SystemTime::UNIX_EPOCH + SECOND),
             "full" => Current::tagged(7)
                 .last_modified(SystemTime::UNIX_EPOCH + SECOND)
                 .cache_control(CacheControl::no_cache())
@@ -117,7 +117,7 @@ async fn what_the_function_does_not_know_passes_untouched() {
         let got = Stack::new(|_, _| response(&[], "page")).with(by_field).get(&fields).await;
         assert_eq!((got.status.as_u16(), got.field("etag")), (200, None));
     }
-    let got = page.get(&[("x-version", "unversioned"), ("if-match", "\"7\"")]).await;
+    let got = page.get(&[("x-version", "exists"), ("if-match", "\"7\"")]).await;
     assert_eq!(got.status, 412);
     for status in [204, 404, 500] {
         let stack = Stack::new(move |_, _| answered(status, &[], "")).with(by_field);
@@ -189,7 +189,8 @@ async fn a_304_has_the_form_of_the_tag_that_the_client_holds() {
 async fn nothing_was_modified_later_than_it_is_sent() {
     let stack = Stack::new(|_, _| response(&[], "page")).with(|clock| {
         let tomorrow = SystemTime::UNIX_EPOCH + SECOND + Duration::from_secs(86_400);
-        EtagLayer::with_clock(clock).by_version(move |_| Some(Current::modified(tomorrow)))
+        EtagLayer::with_clock(clock)
+            .by_version(move |_| Some(Current::exists().last_modified(tomorrow)))
     });
     assert_eq!(stack.get(&[]).await.field("last-modified"), Some(MODIFIED));
 }
