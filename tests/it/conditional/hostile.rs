@@ -580,3 +580,110 @@ async fn held_by_version_outside_answers_itself() {
     assert_eq!(stack.status(&[("if-none-match", "\"7\"")]).await, 304);
     assert_ne!(EntityTag::from(7), EntityTag::from(8));
 }
+
+/// A leader whose precondition fails, and followers without one.
+#[tokio::test]
+async fn held_followers_of_a_leader_with_a_failing_precondition_get_the_page() {
+    for fields in [("if-match", "\"no\""), ("range", "bytes=90-"), ("range", "bytes=0-1,4-5")] {
+        let inner = service_fn(async |_: Request<Body>| {
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            Ok::<_, std::convert::Infallible>(response(&[FRESH], "0123456789"))
+        });
+        let layer = tower_keep::cache::CacheLayer::new(
+            tower_keep::store::MemoryStore::with_bytes_max(1 << 20),
+        );
+        let service =
+            boxed(layer.layer(ConditionalLayer::new().layer(EtagLayer::new().layer(inner))));
+        let send = |fields: &[(&str, &str)]| {
+            let sent = service.clone().oneshot(request("GET", "/", fields));
+            async move { crate::support::Got::read(sent.await.unwrap()).await }
+        };
+        let (_, one, other) = tokio::join!(send(&[fields]), send(&[]), send(&[]));
+        for got in [one, other] {
+            assert_eq!((got.status.as_u16(), &*got.body), (200, "0123456789"), "{fields:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn held_extreme_deadlines_do_not_panic() {
+    for deadline in [Duration::ZERO, Duration::MAX] {
+        let (script, body, _) = paused();
+        let body = std::sync::Mutex::new(Some(body));
+        let inner = service_fn(move |_: Request<Body>| {
+            let body = body.lock().unwrap().take().unwrap();
+            async move {
+                Ok::<_, std::convert::Infallible>(Response::new(Body::new(Sized { body, length: 2 })))
+            }
+        });
+        let service = EtagLayer::new().body_deadline(deadline).layer(inner);
+        let sent = tokio::spawn(service.oneshot(request("GET", "/", &[])));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_eq!(sent.is_finished(), deadline.is_zero());
+        script.send(Data("ab")).unwrap();
+        drop(script);
+        let response = sent.await.unwrap().unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ab");
+    }
+}
+
+#[tokio::test]
+async fn held_a_head_leaves_the_stored_get_as_it_is() {
+    for by_version in [false, true] {
+        let stack = Stack::new(|request, _| {
+            let body = if request.method() == "HEAD" { "" } else { "page" };
+            response(&[FRESH, ("content-length", "4")], body)
+        });
+        let stack = if by_version { stack.with(seven) } else { stack.tagged() };
+        let stack = stack.conditional().cached();
+        assert_eq!(stack.get(&[]).await.body, "page");
+        stack.clock.advance(Duration::from_secs(61));
+        let head = stack.send(request("HEAD", "/", &[])).await;
+        assert_eq!((head.status.as_u16(), head.field("content-length")), (200, Some("4")));
+        assert_eq!(stack.get(&[]).await.body, "page");
+    }
+}
+
+/// The other order, which the docs do not warn of: a client that holds the page keeps the cache inside from storing it.
+#[tokio::test]
+async fn h20_a_304_does_not_keep_the_cache_inside_from_storing() {
+    let stack = Stack::new(|_, _| {
+        let steps = &[Data("0123"), Data("456789")];
+        let body = Body::new(Sized { body: scripted(steps), length: 10 });
+        Response::builder().header("cache-control", "max-age=60").header("etag", "\"1\"").body(body).unwrap()
+    })
+    .cached()
+    .conditional();
+    for _ in 0..5 {
+        assert_eq!(stack.status(&[("if-match", "\"0\"")]).await, 412);
+        assert_eq!(stack.status(&[("range", "bytes=0-0"), ("if-range", "\"1\"")]).await, 206);
+    }
+    assert!(stack.inner.calls() <= 2, "{} calls", stack.inner.calls());
+}
+
+/// RFC 9213: what the origin tells the cache in a targeted field of the new 200 does not come through the 304.
+#[tokio::test]
+async fn h21_a_304_carries_the_targeted_field_that_forbids_to_store() {
+    let stack = Stack::new(|_, call| match call {
+        0 => response(&[("cdn-cache-control", "max-age=60")], "page"),
+        _ => response(&[("cdn-cache-control", "no-store")], "page"),
+    })
+    .tagged()
+    .conditional();
+    let cached = |stack: Stack| {
+        let layer = tower_keep::cache::CacheLayer::with_clock(
+            tower_keep::store::MemoryStore::with_bytes_max(1 << 20),
+            stack.clock.clone(),
+        )
+        .policy(tower_keep::cache::CachePolicy::shared().targeted_fields([HeaderName::from_static("cdn-cache-control")]));
+        Stack { service: boxed(layer.layer(stack.service)), ..stack }
+    };
+    let stack = cached(stack);
+    stack.get(&[]).await;
+    stack.clock.advance(Duration::from_secs(61));
+    for _ in 0..3 {
+        stack.get(&[]).await;
+    }
+    assert_eq!(stack.inner.calls(), 4, "stored on although the origin says no-store");
+}
