@@ -4,6 +4,7 @@
 mod composing;
 mod framing;
 mod gathering;
+mod hostile;
 mod lists;
 mod parts;
 mod steps;
