@@ -78,7 +78,8 @@ impl Current {
         Self { tag: Some(tag.into()), ..Self::exists() }
     }
 
-    /// And it was last modified at this time. Counts in whole seconds: what changes twice in a second needs a tag.
+    /// And it was last modified at this time. Counts in whole seconds: what changes twice in a second needs a tag. A time before 1970
+    /// counts for none: it is mostly that of a clock that was not set.
     ///
     /// ```
     /// use tower_keep::conditional::Current;
@@ -90,7 +91,8 @@ impl Current {
     /// ```
     #[must_use]
     pub fn last_modified(mut self, at: SystemTime) -> Self {
-        self.last_modified = Some(Timestamp::from(at));
+        let at = Timestamp::from(at);
+        self.last_modified = (at.as_secs() >= 0).then_some(at);
         self
     }
 
@@ -154,14 +156,18 @@ impl Current {
         tag: Option<&EntityTag>,
         now: Timestamp,
     ) {
-        if let Some(tag) = tag {
-            headers.entry(header::ETAG).or_insert_with(|| tag.to_value());
-        }
-        if let Some(modified) = self.dated(now) {
-            headers.entry(header::LAST_MODIFIED).or_insert(modified);
-        }
-        if let Some(value) = &self.cache_control {
-            headers.entry(header::CACHE_CONTROL).or_insert_with(|| value.clone());
+        let fields = [
+            (header::ETAG, tag.map(EntityTag::to_value)),
+            (header::LAST_MODIFIED, self.dated(now)),
+            (header::CACHE_CONTROL, self.cache_control.clone()),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value
+                && !headers.contains_key(&name)
+            {
+                // A map that is full goes without.
+                let _ = headers.try_insert(name, value);
+            }
         }
         for name in &self.vary {
             add_vary(headers, name);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -74,9 +74,10 @@ fn answer<B: Body, C: Clock>(
         Evaluated::Perform => {}
         Evaluated::NotModified { .. } => {
             let mut headers = guides(response.headers().iter(), validators.etag.is_some());
-            if let Some(age) = response.headers().get(header::AGE) {
-                // RFC 9111 §4.2.3: what a cache further in has held is not made new.
-                headers.insert(header::AGE, age.clone());
+            for (name, value) in response.headers() {
+                if guides_caches(name) {
+                    let _ = headers.try_append(name, value.clone());
+                }
             }
             return ended(response, StatusCode::NOT_MODIFIED, headers);
         }
@@ -110,7 +111,7 @@ fn in_part<B: Body>(
     let (status, headers) = (&mut head.status, &mut head.headers);
     let body = match partial(&asked.fields, status, headers, length, &asked.ranges) {
         Content::Whole => {
-            head.headers.entry(header::ACCEPT_RANGES).or_insert(BYTES);
+            add_accept_ranges(&mut head.headers);
             ConditionalBody::passing(body)
         }
         Content::Parts(parts) => ConditionalBody::parts(parts, body),
@@ -129,8 +130,23 @@ fn tell_of_ranges<B>(asked: &Asked, response: &mut Response<B>, length: Option<u
         }
     };
     if is_known {
-        response.headers_mut().entry(header::ACCEPT_RANGES).or_insert(BYTES);
+        add_accept_ranges(response.headers_mut());
     }
+}
+
+fn add_accept_ranges(headers: &mut HeaderMap) {
+    if !headers.contains_key(header::ACCEPT_RANGES) {
+        // A map that is full goes without.
+        let _ = headers.try_insert(header::ACCEPT_RANGES, BYTES);
+    }
+}
+
+/// RFC 9110 §15.4.5: whether a field is there to guide caches: how old it is (RFC 9111 §5.1), Cache-Control for some of them
+/// (RFC 9213), and by what they can purge it (RFC 9875).
+fn guides_caches(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(name, "age" | "cache-groups" | "cache-tag" | "surrogate-key" | "surrogate-control")
+        || name.ends_with("-cache-control")
 }
 
 /// How long the body of a GET is, if parts of it may be sent: by itself, or by its Content-Length. Where the two differ it is

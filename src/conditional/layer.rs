@@ -13,14 +13,17 @@ use crate::rules::partial::Terms;
 /// For GET and HEAD alone: a method that writes must be checked before it writes, by
 /// [`Preconditions`](crate::conditional::Preconditions). No body is held back or buffered.
 ///
-/// - A 304 keeps exactly the fields of RFC 9110 §15.4.5, the `Age` that a cache further in told, and the response's extensions. So a
-///   `Set-Cookie` that goes with every response does not go with a 304: renew sessions further out.
+/// - A 304 keeps exactly the fields of RFC 9110 §15.4.5: `Cache-Control`, `Content-Location`, `Date`, `ETag`, `Expires` and `Vary`
+///   (`Last-Modified` where there is no `ETag`), and what guides caches alone: `Age`, `CDN-Cache-Control` and its kin, and tags to
+///   purge by. Extensions stay. So a `Set-Cookie` that goes with every response does not go with a 304: renew sessions
+///   further out.
 /// - A `Range` is honoured where the response is a 200 whose length is known, by its body or its `Content-Length`, and that does
 ///   not say `Accept-Ranges: none`. Any other is sent whole. The body is read from its begin, and what was not asked for is
-///   passed over. The service inside sees a single `Range`, for it may be able to seek; it does not see several, nor `If-Range`.
+///   passed over. The service inside sees a single `Range` without preconditions, for it may be able to seek; it sees no other.
 /// - What the service answers with 304, 206, 412 or 416 itself stays.
 ///
-/// A 412 and a 416 of the layer have no content.
+/// A 412 and a 416 of the layer have no content. `If-Match` fails wherever a response has no tag, as RFC 9110 §13.1.1 has it: also for a
+/// moment in which [`EtagLayer`](crate::conditional::EtagLayer) gave one up.
 ///
 /// Put [`EtagLayer`](crate::conditional::EtagLayer) inside it for responses that have no tag.
 ///

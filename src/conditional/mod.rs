@@ -30,9 +30,10 @@
 //!
 //! | other orders | what is lost |
 //! |---|---|
-//! | `EtagLayer` outside `ConditionalLayer` | every 304: the tag comes too late |
+//! | `EtagLayer` outside `ConditionalLayer` | every 304 by digest: the tag comes too late |
 //! | compression inside `EtagLayer` | tags by digest of what is compressed, and with them the 304s of every browser |
 //! | compression outside `ConditionalLayer` | several ranges of one response would be compressed as one |
+//! | the cache inside `ConditionalLayer` | what is stored of responses that end in a 304 or 412: their bodies are not read |
 //! | authentication inside [`by_version`](EtagLayer::by_version) | the 401: who guesses a tag gets a 304 or 412 without being asked who he is |
 //!
 //! # A version instead of a digest

@@ -76,19 +76,28 @@ impl Asked {
             request.remove(header::IF_UNMODIFIED_SINCE);
         }
         // A single range goes to who may be able to seek. Of several few know, and of If-Range too: a part that is sent
-        // although it does not hold (§13.1.5) cannot be mended here.
+        // although it does not hold (§13.1.5) cannot be mended here. Nor may a part that has no tag be held against a
+        // precondition: §13.2.2 has the range last.
         let is_several = |range: &HeaderValue| range.as_bytes().contains(&b',');
         let is_ours = || {
-            request.contains_key(header::IF_RANGE)
+            !self.ranges.are_answered()
+                || BEFORE_RANGE.iter().any(|name| request.contains_key(name))
                 || request.get_all(header::RANGE).iter().any(is_several)
         };
-        if self.is_get && self.ranges.are_answered() && is_ours() {
+        if self.is_get && is_ours() {
             request.remove(header::RANGE);
             request.remove(header::IF_RANGE);
         }
     }
 }
 
+static BEFORE_RANGE: [HeaderName; 5] = [
+    header::IF_RANGE,
+    header::IF_MATCH,
+    header::IF_UNMODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+];
 static FIELDS: [HeaderName; 6] = [
     header::IF_MATCH,
     header::IF_UNMODIFIED_SINCE,

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use http::HeaderValue;
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::fields::etag::EntityTag as Read;
 
@@ -83,13 +84,23 @@ impl EntityTag {
     /// assert_ne!(page("ada", 7), page("bob", 7));
     /// ```
     pub fn digest_of<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> Self {
-        Self::of(&digest(parts))
+        let mut hasher = blake3::Hasher::new();
+        parts.into_iter().for_each(|part| add(&mut hasher, part.as_ref()));
+        Self::of(&hasher.finalize())
     }
 
-    /// A strong tag of content that has these fields. Another field is another state, whatever the content.
-    pub(crate) fn of_content<'a>(fields: impl Iterator<Item = &'a [u8]>, content: &[u8]) -> Self {
-        // As a key, the fields leave the content where the digest is fastest: at the begin.
-        Self::of(&blake3::keyed_hash(digest(fields).as_bytes(), content))
+    /// A strong tag of a response's content.
+    pub(crate) fn of_content(status: StatusCode, headers: &HeaderMap, content: &[u8]) -> Self {
+        // RFC 9110 §8.8.1: what the content means changes with these, and its state too. As a key they leave the content
+        // where the digest is fastest: at the begin.
+        let mut meaning = blake3::Hasher::new();
+        meaning.update(&status.as_u16().to_le_bytes());
+        for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE] {
+            let lines = headers.get_all(name);
+            meaning.update(&(lines.iter().count() as u64).to_le_bytes());
+            lines.iter().for_each(|line| add(&mut meaning, line.as_bytes()));
+        }
+        Self::of(&blake3::keyed_hash(meaning.finalize().as_bytes(), content))
     }
 
     /// The field's value.
@@ -212,15 +223,10 @@ impl fmt::Debug for EntityTag {
     }
 }
 
-/// The digest of several parts, each told from the next by its length.
-fn digest<P: AsRef<[u8]>>(parts: impl IntoIterator<Item = P>) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        let part = part.as_ref();
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    hasher.finalize()
+/// Adds a part to a digest, told from the next by its length.
+fn add(hasher: &mut blake3::Hasher, part: &[u8]) {
+    hasher.update(&(part.len() as u64).to_le_bytes());
+    hasher.update(part);
 }
 
 /// Why a tag cannot be made.

@@ -1,19 +1,22 @@
 //! `Accept-Encoding`: whether a client takes content in a coding (RFC 9110 §12.5.3).
 
 use http::HeaderMap;
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, HeaderValue};
 
 use super::list;
 
 /// Whether the client says that it takes some coding, `identity` aside. Without the field it says nothing, and
 /// nobody encodes for it.
 pub(crate) fn takes_a_coding(headers: &HeaderMap) -> bool {
-    list::members(headers, ACCEPT_ENCODING).any(|member| {
+    // Not `list::members`: no member holds a quoted-string, and who encodes splits at every comma.
+    let lines = headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes);
+    lines.flat_map(|line| line.split(|byte| *byte == b',')).any(|member| {
         let (coding, weight) = match member.iter().position(|byte| *byte == b';') {
             Some(at) => member.split_at_checked(at).unwrap_or((member, b"")),
             None => (member, &b""[..]),
         };
-        !list::trim(coding).eq_ignore_ascii_case(b"identity") && !is_zero(weight)
+        let coding = list::trim(coding);
+        !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity") && !is_zero(weight)
     })
 }
 

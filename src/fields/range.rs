@@ -51,7 +51,12 @@ fn all(field: &[u8], length: u64, ranges_max: usize) -> Option<Ranged> {
         if count > ranges_max {
             return None;
         }
-        let Some(range) = Spec::parse(member)?.resolve(length) else {
+        let spec = Spec::parse(member)?;
+        if length == 0 && matches!(spec, Spec::Suffix(1..)) {
+            // RFC 9110 §14.1.2: this is satisfiable, by all that there is; but no Content-Range can say so (§14.4).
+            return None;
+        }
+        let Some(range) = spec.resolve(length) else {
             // RFC 9110 §14.1.2: the set is satisfiable if one of its ranges is.
             continue;
         };

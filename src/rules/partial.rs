@@ -63,6 +63,10 @@ pub(crate) fn partial(
         }
         Ranged::Parts(ranges) => ranges,
     };
+    if headers.try_reserve(FIELDS).is_err() {
+        // A map that is full has no room for what a part must say.
+        return Content::Whole;
+    }
     *status = StatusCode::PARTIAL_CONTENT;
     // A part has no trailers.
     headers.remove(header::TRAILER);
@@ -130,6 +134,8 @@ fn unsatisfiable(headers: &HeaderMap, length: u64) -> HeaderMap {
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 /// So many ranges are answered where nothing else is said, and so many at the most.
+/// Those that a part has besides.
+const FIELDS: usize = 2;
 const RANGES_MAX: usize = 8;
 const RANGES_MOST: usize = 64;
 

@@ -2,10 +2,11 @@
 //! around them.
 
 mod composing;
+mod corners;
 mod framing;
 mod gathering;
-mod hostile;
 mod lists;
+mod neighbours;
 mod parts;
 mod steps;
 mod tagging;
@@ -19,7 +20,7 @@ use http::{Request, Response};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt as _};
 use tower_keep::cache::{CacheHandle, CacheLayer};
-use tower_keep::conditional::{ConditionalLayer, EtagLayer};
+use tower_keep::conditional::{ConditionalLayer, Current, EtagLayer};
 use tower_keep::store::MemoryStore;
 use tower_keep::test_util::ManualClock;
 
@@ -122,4 +123,9 @@ impl Stack {
     async fn tag(&self, fields: &[(&str, &str)]) -> Option<String> {
         self.get(fields).await.field("etag").map(str::to_owned)
     }
+}
+
+/// Seven, always.
+fn seven(clock: ManualClock) -> EtagLayer<ManualClock> {
+    EtagLayer::with_clock(clock).by_version(|_| Some(Current::tagged(7)))
 }

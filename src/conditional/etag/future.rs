@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap};
 use http::{Extensions, Method, Response, StatusCode, Uri, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -18,8 +18,7 @@ use crate::conditional::etag::client::{Client, Coding};
 use crate::conditional::etag::gathering::{End, Gathering};
 use crate::conditional::etag::layer::{Config, VersionFn};
 use crate::conditional::tag::EntityTag;
-use crate::fields::list;
-use crate::fields::number;
+use crate::fields::{list, number};
 use crate::head::RequestHead;
 
 pin_project! {
@@ -133,7 +132,7 @@ where
                     let (end, gathered) = ready!(gathering.poll(config, clock, cx));
                     let Some(mut head) = head.take() else { return Poll::Pending };
                     if matches!(end, End::Whole) {
-                        tag_by_digest(&mut head.headers, &gathered.data, client);
+                        tag_by_digest(&mut head, &gathered.data, client);
                     }
                     Ok(Response::from_parts(head, ConditionalBody::gathered(gathered)))
                 }
@@ -157,7 +156,7 @@ struct Gathers<B: Body, C> {
 impl<C: Clock> Tagging<C> {
     /// The response as it goes out, or one whose body has to be read first.
     fn begin<B: Body>(self, response: Response<B>) -> Begun<B, C> {
-        if !is_taggable(&response) {
+        if !is_taggable(&response, self.version.is_some()) {
             return Ok(response.map(ConditionalBody::passing));
         }
         let (mut head, body) = response.into_parts();
@@ -199,34 +198,34 @@ impl<C: Clock> Tagging<C> {
     }
 }
 
-fn tag_by_digest(headers: &mut HeaderMap, content: &[u8], client: &Client) {
-    // RFC 9110 §8.8.1: what the content means changes with these, and its state too.
-    let fields = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LANGUAGE]
-        .map(|name| headers.get(name).map_or(&b""[..], HeaderValue::as_bytes));
-    let tag = EntityTag::of_content(fields.into_iter(), content);
-    let coding = match headers.contains_key(header::CONTENT_ENCODING) {
+fn tag_by_digest(head: &mut response::Parts, content: &[u8], client: &Client) {
+    let tag = EntityTag::of_content(head.status, &head.headers, content);
+    let coding = match head.headers.contains_key(header::CONTENT_ENCODING) {
         true => Coding::Tagged,
         false => Coding::Plain,
     };
     let given = client.given(tag, coding);
-    given.add_vary(headers);
-    headers.insert(header::ETAG, given.tag.to_value());
+    given.add_vary(&mut head.headers);
+    // A map that is full goes without.
+    let _ = head.headers.try_insert(header::ETAG, given.tag.to_value());
 }
 
-/// Whether a response is a whole representation that has no tag yet, and that somebody may keep.
-fn is_taggable<B>(response: &Response<B>) -> bool {
+/// Whether a response shows a representation that has no tag yet, and that somebody may keep.
+fn is_taggable<B>(response: &Response<B>, is_versioned: bool) -> bool {
     let (status, headers) = (response.status(), response.headers());
-    // RFC 9110 §15.3.5, §15.3.6, §15.3.7: without content, or with a part of it.
-    let is_whole = status.is_success()
-        && ![StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::PARTIAL_CONTENT]
-            .contains(&status);
+    let shows_one = match status {
+        // RFC 9110 §15.3.5, §15.3.6: without content.
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT => false,
+        // §15.3.7: a part has the tag of the whole, which a version knows.
+        StatusCode::PARTIAL_CONTENT => is_versioned,
+        status => status.is_success() && !headers.contains_key(header::CONTENT_RANGE),
+    };
     let names = |directive: &[u8]| {
         let name = directive.split(|byte| *byte == b'=').next().unwrap_or_default();
         list::trim(name).eq_ignore_ascii_case(b"no-store")
     };
-    is_whole
+    shows_one
         && !headers.contains_key(header::ETAG)
-        && !headers.contains_key(header::CONTENT_RANGE)
         && !list::members(headers, header::CACHE_CONTROL).any(names)
 }
 

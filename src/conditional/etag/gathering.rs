@@ -87,7 +87,9 @@ impl<B: Body> Gathering<B> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => {
-                self.trailers = frame.into_trailers().ok();
+                if let Ok(trailers) = frame.into_trailers() {
+                    self.trailers.get_or_insert_default().extend(trailers);
+                }
                 return None;
             }
         };
@@ -102,14 +104,24 @@ impl<B: Body> Gathering<B> {
             self.first = data;
             return None;
         }
-        if self.taken.is_none() {
-            let Some(taken) = config.budget.take(self.length) else { return Some(data) };
-            self.taken = Some(taken);
-            self.copied.reserve(usize::try_from(self.length).unwrap_or(0));
+        if self.copied.is_empty() {
+            if !self.is_counted(config) {
+                return Some(data);
+            }
+            let room = self.length.min(RESERVED_MAX);
+            self.copied.reserve(usize::try_from(room).unwrap_or(0));
             self.copied.extend_from_slice(&std::mem::take(&mut self.first));
         }
         self.copied.extend_from_slice(&data);
         None
+    }
+
+    /// Counts what is held; `false` where there is too much already.
+    fn is_counted(&mut self, config: &Config) -> bool {
+        if self.taken.is_none() {
+            self.taken = config.budget.take(self.length);
+        }
+        self.taken.is_some()
     }
 
     fn came(&self) -> u64 {
@@ -123,7 +135,8 @@ impl<B: Body> Gathering<B> {
         cx: &mut Context<'_>,
     ) -> Poll<(End, Gathered<B>)> {
         let deadline = self.deadline.get_or_insert_with(|| clock.sleep(config.body_deadline));
-        let is_over = deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        let is_late = deadline.as_mut().is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+        let is_over = is_late || self.came() > 0 && !self.is_counted(config);
         match is_over {
             true => Poll::Ready((End::GivenUp, self.given_up(Bytes::new()))),
             false => Poll::Pending,
@@ -155,3 +168,6 @@ impl<B: Body> Gathering<B> {
         Gathered { length, data, taken, after: after.map(Box::new) }
     }
 }
+
+/// The room that is made for a body at once, whatever it says of its length.
+const RESERVED_MAX: u64 = 1 << 20;

@@ -49,7 +49,7 @@ use crate::head::RequestHead;
 /// | **conditional, compression, etag** | weak tag, 304 | weak tag, 304 |
 /// | conditional, etag, compression | no tag by digest, since it streams; weak tag by version | weak tag, 304 |
 /// | compression, conditional, etag | weak tag, 304; several ranges would be compressed as one | weak tag, 304 |
-/// | etag, conditional | tag, but never a 304: it comes too late | |
+/// | etag, conditional | a tag by digest comes too late for a 304 | the same |
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -124,11 +124,13 @@ impl<C: Clock + Clone> EtagLayer<C> {
     /// - Tell it only of requests that the handler would answer with a success: a client that must not see the resource must
     ///   not learn that it has not changed. What checks that belongs outside of this layer.
     /// - A client that has this version is answered with 304, one that means another (`If-Match`) with 412, and the handler is
-    ///   not called. Such a 304 has the fields that [`Current`] knows: tell it the [`cache_control`](Current::cache_control) and
-    ///   [`vary`](Current::vary) that your answers have.
+    ///   not called. **Such a 304 has only the fields that [`Current`] knows**, and it must have those of the 200 (RFC 9110
+    ///   §15.4.5): tell it the [`cache_control`](Current::cache_control) and [`vary`](Current::vary) that your answers have.
     /// - Else the function is asked again when the handler has answered, and where the state is another by then the response
     ///   gets no tag: nobody knows which of the two it shows. With extensions it is the same by construction: the handler
-    ///   must show that very state.
+    ///   must show that very state, and so must a body that is made while it is sent.
+    /// - A service inside that reserves something when it is made ready, such as a concurrency limit, keeps it after such a
+    ///   304 until its clone is dropped or called.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -193,8 +195,8 @@ impl<C: Clock + Clone> EtagLayer<C> {
         self.with(|config| config.body_deadline = length)
     }
 
-    /// How many bytes of bodies may be gathered at the same time in all; what comes beyond that passes untagged. A body that
-    /// comes in one piece is not copied, and does not count.
+    /// How many bytes of bodies may be gathered at the same time in all; what comes beyond that passes untagged. A body that is
+    /// there in one piece is not held, and does not count.
     ///
     /// ```
     /// use tower_keep::conditional::EtagLayer;

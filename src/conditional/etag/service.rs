@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::HeaderMap;
+use http::header::{self, HeaderMap};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tower_service::Service;
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::conditional::answer;
 use crate::conditional::body::ConditionalBody;
 use crate::conditional::current::Current;
-use crate::conditional::etag::client::{Client, Given};
+use crate::conditional::etag::client::{Client, Coding, Given};
 use crate::conditional::etag::future::{EtagFuture, Tagging, Version};
 use crate::conditional::etag::layer::Config;
 use crate::head::RequestHead;
@@ -92,6 +92,10 @@ impl<S, C: Clone> Etag<S, C> {
 impl<S, C: Clock> Etag<S, C> {
     /// The answer, where the preconditions decide it.
     fn decided(&self, current: &Current, request: &HeaderMap) -> Option<(StatusCode, HeaderMap)> {
+        if current.tag().is_none() && request.contains_key(header::IF_MATCH) {
+            // The tag that it means, if there is one, is the handler's.
+            return None;
+        }
         // Few need to know it, and to ask the clock is dear.
         let now = match current.is_dated() {
             true => self.clock.now().wall,
@@ -110,8 +114,10 @@ impl<S, C: Clock> Etag<S, C> {
                 Some((StatusCode::NOT_MODIFIED, headers))
             }
             Evaluated::Failed => {
+                let client = Client::of(request, self.config.may_be_encoded);
+                let given = current.tag().map(|tag| client.given(tag.clone(), Coding::Plain));
                 let mut headers = HeaderMap::new();
-                current.complete(&mut headers, current.tag(), now);
+                current.complete(&mut headers, given.as_ref().map(|given| &given.tag), now);
                 Some((StatusCode::PRECONDITION_FAILED, answer::failed(&headers)))
             }
         }

@@ -51,14 +51,29 @@ fn short_and_long_tags_are_written_alike() {
 
 #[test]
 fn the_fields_of_content_count() {
-    let of = |fields: &[&str], content: &str| {
-        EntityTag::of_content(fields.iter().map(|field| field.as_bytes()), content.as_bytes())
+    let of = |status: u16, fields: &[(&'static str, &'static str)], content: &str| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        EntityTag::of_content(StatusCode::from_u16(status).unwrap(), &headers, content.as_bytes())
     };
-    let tags = [of(&["", "a"], "b"), of(&["a", ""], "b"), of(&["", "a"], "c"), of(&["", ""], "ab")];
+    let (kind, coding, language) = ("content-type", "content-encoding", "content-language");
+    let tags = [
+        of(200, &[], "b"),
+        of(200, &[], "c"),
+        of(202, &[], "b"),
+        of(200, &[(kind, "a")], "b"),
+        of(200, &[(coding, "a")], "b"),
+        of(200, &[(language, "a")], "b"),
+        of(200, &[(language, "a"), (language, "b")], "b"),
+        of(200, &[(kind, "a"), (coding, "b")], "b"),
+        of(200, &[(kind, "ab")], "b"),
+    ];
     for (at, tag) in tags.iter().enumerate() {
-        assert!(tags.iter().skip(at + 1).all(|other| other != tag));
+        assert!(tags.iter().skip(at + 1).all(|other| other != tag), "{at}");
     }
-    assert_eq!(of(&["x"], "y"), of(&["x"], "y"));
+    assert_eq!(of(200, &[(kind, "x")], "y"), of(200, &[(kind, "x"), ("x-own", "1")], "y"));
 }
 
 #[test]

@@ -50,7 +50,9 @@ fn a_range_behind_the_end_is_unsatisfiable() {
         assert_eq!(asked(range, 10), Ranged::Unsatisfiable, "{range}");
     }
     assert_eq!(asked("bytes=0-", 0), Ranged::Unsatisfiable);
-    assert_eq!(asked("bytes=-1", 0), Ranged::Unsatisfiable);
+    assert_eq!(asked("bytes=-0", 0), Ranged::Unsatisfiable);
+    assert_eq!(asked("bytes=-1", 0), Ranged::Whole);
+    assert_eq!(asked("bytes=0-,-1", 0), Ranged::Whole);
     assert_eq!(asked("bytes=99999999999999999999999-", u64::MAX), Ranged::Unsatisfiable);
 }
 

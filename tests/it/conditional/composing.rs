@@ -169,10 +169,10 @@ async fn a_changed_body_is_stored_anew() {
 }
 
 /// A directory with one file, served by tower-http.
-struct Dir(std::path::PathBuf);
+pub(super) struct Dir(pub(super) std::path::PathBuf);
 
 impl Dir {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tower-keep-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         std::fs::write(path.join("file.txt"), "0123456789").unwrap();

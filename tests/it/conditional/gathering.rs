@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use futures_util::FutureExt as _;
 use http::Response;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use tower_keep::conditional::EtagLayer;
 
@@ -77,6 +78,54 @@ async fn a_body_that_is_another_length_passes_whole_and_has_no_tag() {
             .collect();
         assert_eq!(collected.to_bytes(), expected);
     }
+}
+
+/// What is left to come is told as it was promised: a server that learnt of less would end the message there, and go on with the
+/// next one on the same connection.
+#[tokio::test]
+async fn a_body_that_breaks_off_does_not_say_that_it_is_whole() {
+    for steps in [&[Data("ab"), Data("c")][..], &[Data("ab"), Data("c"), Error]] {
+        let stack = Stack::new(move |_, _| {
+            Response::new(Body::new(Sized { body: scripted(steps), length: 6 }))
+        })
+        .tagged();
+        let mut body = stack.start(request("GET", "/", &[])).await.into_body();
+        assert_eq!(body.size_hint().exact(), Some(6));
+        body.frame().await.unwrap().unwrap();
+        assert!(!body.is_end_stream());
+        assert_eq!(body.size_hint().exact(), Some(3));
+        assert!(body.frame().await.is_none_or(|frame| frame.is_err()));
+    }
+}
+
+/// An error behind all that was promised is still an error.
+#[tokio::test]
+async fn an_error_behind_the_last_byte_comes_through() {
+    let (tagged, read) = got(&of(&[Data("ab"), Data("c"), Error], 3)).await;
+    assert_eq!((tagged, read.text().as_str()), (false, "abc"));
+    assert!(read.error.is_some());
+}
+
+/// Trailers end a body (RFC 9110 §6.5): what comes behind them belongs to no content that has a tag.
+#[tokio::test]
+async fn data_behind_trailers_are_no_part_of_a_tagged_body() {
+    let stack = of(&[Data("ab"), Trailer("x", "y"), Data("c")], 3);
+    assert!(!stack.start(request("GET", "/", &[])).await.headers().contains_key("etag"));
+}
+
+/// After so many frames others have a turn, and it goes on by itself.
+#[tokio::test]
+async fn many_frames_are_read_by_turns() {
+    let stack = Stack::new(|_, _| {
+        let steps = vec![Data("a"); 1_000];
+        Response::new(Body::new(Sized { body: scripted(&steps), length: 1_000 }))
+    })
+    .tagged();
+    let mut answer = std::pin::pin!(stack.start(request("GET", "/", &[])));
+    assert!(answer.as_mut().now_or_never().is_none());
+    let response =
+        tokio::time::timeout(Duration::from_secs(60), answer).await.expect("it is woken");
+    assert!(response.headers().contains_key("etag"));
 }
 
 /// The order of things, on a manual clock: the head leaves at the deadline, with what came so far and without a tag.
