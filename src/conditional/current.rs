@@ -174,8 +174,13 @@ impl Current {
         }
     }
 
-    /// The fields of a 304 (RFC 9110 §15.4.5).
-    pub(crate) fn not_modified(&self, tag: Option<&EntityTag>, now: Timestamp) -> HeaderMap {
+    /// The fields of a 304 (RFC 9110 §15.4.5); `varies` is one more name for Vary.
+    pub(crate) fn not_modified(
+        &self,
+        tag: Option<&EntityTag>,
+        varies: Option<HeaderName>,
+        now: Timestamp,
+    ) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(FIELDS);
         match tag {
             Some(tag) => headers.insert(header::ETAG, tag.to_value()),
@@ -184,8 +189,12 @@ impl Current {
         if let Some(value) = &self.cache_control {
             headers.insert(header::CACHE_CONTROL, value.clone());
         }
-        for name in &self.vary {
-            add_vary(&mut headers, name);
+        match varies {
+            // In one step, where nothing else is there.
+            Some(name) if self.vary.is_empty() => {
+                headers.insert(header::VARY, name.into());
+            }
+            varies => self.vary.iter().chain(&varies).for_each(|name| add_vary(&mut headers, name)),
         }
         headers
     }

@@ -79,7 +79,7 @@ impl PreconditionError {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         if self.kind == PreconditionErrorKind::NotModified {
-            *headers = self.current.not_modified(self.current.tag(), self.now);
+            *headers = self.current.not_modified(self.current.tag(), None, self.now);
             return response;
         }
         if let Some(tag) = self.current.tag() {

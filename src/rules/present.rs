@@ -38,7 +38,10 @@ pub(crate) fn present(
         whole(stored)
     };
     // RFC 9110 §14.2: a Range is for a GET that would be answered with a 200.
-    let counts = || range_counts(request, meta.validators(), meta.date, now);
+    let counts = || {
+        request.contains_key(header::RANGE)
+            && range_counts(request, meta.validators(), meta.date, now)
+    };
     if presented.status == StatusCode::OK && !is_head && counts() {
         let Presented { status, headers, content } = &mut presented;
         *content = partial(request, status, headers, stored.body.len() as u64, terms);

@@ -1,6 +1,6 @@
 //! Which form of a tag a client gets.
 
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderName};
 
 use crate::conditional::current::add_vary;
 use crate::conditional::tag::EntityTag;
@@ -65,10 +65,14 @@ impl Given {
         Self { depends_on_codings: may_be_encoded && !tag.is_weak(), tag }
     }
 
-    /// Vary, where it must be told.
+    /// What Vary must tell.
+    pub(crate) fn varies(&self) -> Option<HeaderName> {
+        self.depends_on_codings.then_some(header::ACCEPT_ENCODING)
+    }
+
     pub(crate) fn add_vary(&self, headers: &mut HeaderMap) {
-        if self.depends_on_codings {
-            add_vary(headers, &header::ACCEPT_ENCODING);
+        if let Some(name) = self.varies() {
+            add_vary(headers, &name);
         }
     }
 }

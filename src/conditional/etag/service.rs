@@ -107,10 +107,9 @@ impl<S, C: Clock> Etag<S, C> {
                 let may_be_encoded = self.config.may_be_encoded;
                 let tag = current.tag().cloned();
                 let given = tag.map(|tag| Given::before(tag, is_held_strongly, may_be_encoded));
-                let mut headers = current.not_modified(given.as_ref().map(|given| &given.tag), now);
-                if let Some(given) = &given {
-                    given.add_vary(&mut headers);
-                }
+                let varies = given.as_ref().and_then(Given::varies);
+                let tag = given.as_ref().map(|given| &given.tag);
+                let headers = current.not_modified(tag, varies, now);
                 Some((StatusCode::NOT_MODIFIED, headers))
             }
             Evaluated::Failed => {
