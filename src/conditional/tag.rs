@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderValue};
 
@@ -112,21 +113,12 @@ impl EntityTag {
     /// ```
     pub fn to_value(&self) -> HeaderValue {
         let opaque = self.opaque();
-        let mut short = [0; SHORT_BYTES + AROUND];
-        let text = [if self.is_weak { &b"W/\""[..] } else { b"\"" }, opaque, b"\""];
-        let mut length = 0;
-        for part in text {
-            if let Some(place) = short.get_mut(length..length + part.len()) {
-                place.copy_from_slice(part);
-            }
-            length += part.len();
-        }
+        let mut text = Vec::with_capacity(opaque.len() + if self.is_weak { 4 } else { 2 });
+        text.extend_from_slice(if self.is_weak { b"W/\"" } else { b"\"" });
+        text.extend_from_slice(opaque);
+        text.push(b'"');
         // Every tag is a value: what stands for none is not reached.
-        match short.get(..length) {
-            Some(text) => HeaderValue::from_bytes(text),
-            None => HeaderValue::from_bytes(&text.concat()),
-        }
-        .unwrap_or(EMPTY)
+        HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(EMPTY)
     }
 
     /// Whether it is a weak one.
@@ -266,8 +258,6 @@ impl Error for EntityTagError {}
 const EMPTY: HeaderValue = HeaderValue::from_static("\"\"");
 /// The digits of 160 bits: to find two contents of one tag takes 2^80 steps.
 const SHORT_BYTES: usize = 40;
-/// `W/` and the quotes.
-const AROUND: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -65,10 +65,13 @@ where
             let tagging = self.tagging(client, None, head.method == Method::HEAD);
             return EtagFuture::asked(self.inner.call(request), tagging);
         };
-        // A resource that is not there has no tag; the handler says so.
-        let Some(current) = version(head).filter(|current| current.validators().is_some()) else {
+        let Some(current) = version(head) else {
             return EtagFuture::untouched(self.inner.call(request));
         };
+        if current.validators().is_none() {
+            // A resource that is not there has no tag; the handler says so.
+            return EtagFuture::untouched(self.inner.call(request));
+        }
         if let Some((status, headers)) = self.decided(&current, head.headers) {
             let mut response = Response::new(ConditionalBody::empty());
             *response.status_mut() = status;
