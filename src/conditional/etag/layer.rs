@@ -24,6 +24,9 @@ use crate::head::RequestHead;
 /// - **By version**, [`by_version`](Self::by_version): your function knows the state from the request. No body is read, and
 ///   a client that has that version is answered before the handler is called.
 ///
+/// A digest is of the content and of what says what it means (`Content-Type`, `Content-Encoding`, `Content-Language`, the status). A change of
+/// other fields alone is not seen by who holds the content.
+///
 /// A handler's own `ETag` is never replaced. What is no success, partial, or `no-store` is left alone. A `HEAD` has a tag where the
 /// body is still there to be read: in [`Router::layer`], not around a whole router, which takes it off.
 ///
