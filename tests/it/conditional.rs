@@ -8,9 +8,13 @@ mod gathering;
 mod lists;
 mod neighbours;
 mod parts;
+mod random;
+mod refreshing;
 mod steps;
 mod tagging;
+mod users;
 mod versions;
+mod wire;
 mod writes;
 
 use std::convert::Infallible;
