@@ -144,15 +144,25 @@ impl CachePolicy {
     }
 }
 
-/// RFC 9111 §4.3.5: whether a 200 to HEAD tells of the same representation as the stored one. If the
-/// stored validators were `asked` about, a 200 says that they are not current, unless one in it agrees.
-pub(crate) fn same_by_head(
+/// What a 200 to HEAD tells of the stored response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ByHead {
+    /// It is of the same representation.
+    Same,
+    /// It is not.
+    Other,
+    /// It says nothing by which one could tell: what is stored is neither refreshed nor dropped.
+    Unknown,
+}
+
+/// RFC 9111 §4.3.5. If the stored validators were `asked` about, a 200 says that they are not current, unless one in it agrees.
+pub(crate) fn by_head(
     stored: &EntryMeta,
     body_bytes: u64,
     asked: bool,
     answer: ResponseHead<'_>,
     at: Exchange,
-) -> bool {
+) -> ByHead {
     let headers = answer.headers;
     let length =
         headers.get(header::CONTENT_LENGTH).map(|length| length.to_str().ok()?.parse().ok());
@@ -172,5 +182,10 @@ pub(crate) fn same_by_head(
         (None, None) => !asked,
         (etag, modified) => etag.unwrap_or(true) && modified.unwrap_or(true),
     };
-    stored.status == answer.status && same_length && same_validators
+    let says_nothing = length.is_none() && etag.is_none() && modified.is_none();
+    match stored.status == answer.status && same_length && same_validators {
+        true if says_nothing => ByHead::Unknown,
+        true => ByHead::Same,
+        false => ByHead::Other,
+    }
 }

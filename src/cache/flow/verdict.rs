@@ -19,7 +19,7 @@ use crate::rules::reason::Reason;
 use crate::rules::request::RequestFacts;
 use crate::rules::storable::{Kept, Storable};
 use crate::rules::tags::TAGS_MAX;
-use crate::rules::validate::same_by_head;
+use crate::rules::validate::{ByHead, by_head};
 use crate::time::Moment;
 
 impl Transaction {
@@ -86,11 +86,15 @@ impl Transaction {
             return self.relayed(request, forward, answer, at);
         };
         let length = stored.body.len() as u64;
-        if same_by_head(&stored.meta, length, candidate.asked, answer, at) {
-            return self.freshened(request, policy, stored, forward, answer, at);
+        let relay = || {
+            let outcome = CacheOutcome::forwarded(forward).because(Some(Reason::Head));
+            Command::Relay(Relay { outcome, filing: None })
+        };
+        match by_head(&stored.meta, length, candidate.asked, answer, at) {
+            ByHead::Same => self.freshened(request, policy, stored, forward, answer, at),
+            ByHead::Other => Command::Drop(Box::new(relay())),
+            ByHead::Unknown => relay(),
         }
-        let outcome = CacheOutcome::forwarded(forward).because(Some(Reason::Head));
-        Command::Drop(Box::new(Command::Relay(Relay { outcome, filing: None })))
     }
 
     /// RFC 9110 §9.3.3: the answer to a POST that a later GET may have.

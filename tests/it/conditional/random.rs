@@ -109,10 +109,10 @@ async fn read(response: Response<Body>) -> (http::response::Parts, Vec<u8>) {
     (head, body.collect().await.unwrap().to_bytes().to_vec())
 }
 
-/// With more seeds than a run of all tests has time for: `RANDOM_SEEDS=100`.
+/// With more seeds than a run of all tests has time for: `TOWER_KEEP_SEEDS=100`.
 #[tokio::test]
 async fn whatever_clients_send_no_tag_stands_for_two_things() {
-    let (seeds, steps) = match std::env::var("RANDOM_SEEDS") {
+    let (seeds, steps) = match std::env::var("TOWER_KEEP_SEEDS") {
         Ok(seeds) => (seeds.parse().unwrap(), 200),
         Err(_) => (3, 80),
     };

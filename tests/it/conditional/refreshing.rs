@@ -32,7 +32,7 @@ fn counted(
 /// What is untagged (a digest inside of which compression streams) has nothing by which a HEAD could tell that it is still
 /// the same: the old content is not fresh again by it.
 #[tokio::test]
-async fn bug_a_head_that_says_nothing_makes_the_old_content_fresh() {
+async fn a_head_that_says_nothing_leaves_old_content_old() {
     let state = Arc::new(AtomicUsize::new(0));
     let stack = Stack::new(counted(&state))
         .with(|_| CompressionLayer::new())
@@ -51,7 +51,7 @@ async fn bug_a_head_that_says_nothing_makes_the_old_content_fresh() {
 
 /// The same of the cache alone, over any handler that streams.
 #[tokio::test]
-async fn bug_a_head_of_a_stream_makes_the_old_content_fresh() {
+async fn a_head_of_a_stream_leaves_old_content_old() {
     let stack = Stack::new(|_, call| match call {
         0 => fresh(&[], scripted(&[Step::Data("old")])),
         _ => fresh(&[], scripted(&[Step::Data("changed")])),
@@ -78,7 +78,7 @@ async fn a_refresh_in_the_background_ends_in_a_304_or_in_the_new_content() {
             stack.clock.advance(Duration::from_secs(61));
             // Stale, and the refresh begins.
             assert_eq!(stack.get(fields).await.body, first.body);
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            stack.cache.as_ref().unwrap().drain(Duration::from_secs(60)).await.unwrap();
             let again = stack.get(fields).await;
             assert_eq!((&again.body, again.field("age")), (&first.body, Some("0")), "{fields:?}");
             assert_eq!(again.field("etag"), first.field("etag"));
@@ -87,31 +87,11 @@ async fn a_refresh_in_the_background_ends_in_a_304_or_in_the_new_content() {
         state.store(1, Ordering::Relaxed);
         stack.clock.advance(Duration::from_secs(61));
         assert_eq!(stack.get(fields).await.body, first.body);
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        stack.cache.as_ref().unwrap().drain(Duration::from_secs(60)).await.unwrap();
         let new = stack.get(fields).await;
         assert_ne!(new.body, first.body);
         assert_ne!(new.field("etag"), first.field("etag"));
         assert_eq!(new.field("etag").unwrap().starts_with("W/"), fields == [GZIP]);
-    }
-}
-
-/// What a client holds is looked at also where its request brought the new content, whichever form of the tag he has.
-/// RFC 9111 §4.3.3 lets the whole answer pass, which is what happens.
-#[tokio::test]
-#[ignore = "the cache asks for its own tag alone, and passes the new content on whole"]
-async fn who_holds_the_new_content_gets_a_304_although_the_stored_one_is_old() {
-    for (accept, is_weak) in [(&[][..], false), (&[GZIP][..], true)] {
-        let state = Arc::new(AtomicUsize::new(1));
-        let stack = Stack::new(counted(&state)).tagged().conditional().cached();
-        let new = stack.tag(accept).await.unwrap();
-        state.store(0, Ordering::Relaxed);
-        stack.clock.advance(Duration::from_secs(130));
-        let old = stack.tag(accept).await.unwrap();
-        assert!(new != old && new.starts_with("W/") == is_weak);
-        state.store(1, Ordering::Relaxed);
-        stack.clock.advance(Duration::from_secs(130));
-        let fields = [accept, &[("if-none-match", &*new)]].concat();
-        assert_eq!(stack.status(&fields).await, 304, "{accept:?}");
     }
 }
 
