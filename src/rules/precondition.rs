@@ -42,9 +42,18 @@ pub(crate) fn evaluate(
         // §13.1.2: whatever If-None-Match lists, nothing is there that could match it.
         return Evaluated::Perform;
     };
+    what_is_held(is_read, request, selected, now)
+}
+
+/// RFC 9110 §13.2.2, steps 3 and 4.
+fn what_is_held(
+    is_read: bool,
+    request: &HeaderMap,
+    selected: Validators<'_>,
+    now: Timestamp,
+) -> Evaluated {
     let held = etag::held(request, selected.etag);
     match held.into() {
-        // Step 3.
         Precondition::False if is_read => {
             Evaluated::NotModified { is_held_strongly: held == Held::Strongly }
         }
@@ -100,15 +109,10 @@ pub(crate) fn is_not_modified(request: &HeaderMap, stored: &EntryMeta, now: Time
     if !stored.status.is_success() {
         return false;
     }
-    match etag::none_match(request, stored.etag()) {
-        Precondition::True => false,
-        Precondition::False => true,
-        Precondition::Absent => {
-            // RFC 9111 §4.3.2: without a Last-Modified, the Date stands for it.
-            let modified = stored.last_modified.unwrap_or(stored.date);
-            !is_modified_since(request, Some(modified), now)
-        }
-    }
+    // RFC 9111 §4.3.2: without a Last-Modified, the Date stands for it.
+    let last_modified = Some(stored.last_modified.unwrap_or(stored.date));
+    let selected = Validators { etag: stored.etag(), last_modified };
+    what_is_held(true, request, selected, now) != Evaluated::Perform
 }
 
 /// RFC 9110 §13.1.5, §13.2.2 step 5: whether a Range may be honoured, which If-Range makes depend on the client holding
