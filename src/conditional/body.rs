@@ -34,7 +34,7 @@ pin_project! {
     {
         Empty,
         Passing { #[pin] body: B },
-        Gathered { gathered: Option<Gathered<B>> },
+        Gathered { gathered: Gathered<B> },
         Parts { parts: Box<Parts>, source: Bytes, #[pin] body: B },
     }
 }
@@ -70,7 +70,7 @@ impl<B: Body> ConditionalBody<B> {
     }
 
     pub(crate) fn gathered(gathered: Gathered<B>) -> Self {
-        Self { state: State::Gathered { gathered: Some(gathered) } }
+        Self { state: State::Gathered { gathered } }
     }
 
     pub(crate) fn parts(parts: Parts, body: B) -> Self {
@@ -87,10 +87,7 @@ impl<B: Body> Body for ConditionalBody<B> {
         match state.as_mut().project() {
             StateProj::Empty => Poll::Ready(None),
             StateProj::Passing { body } => poll_owned(body, cx),
-            StateProj::Gathered { gathered: slot } => match slot {
-                Some(gathered) => gathered.poll_frame(cx),
-                None => Poll::Ready(None),
-            },
+            StateProj::Gathered { gathered } => gathered.poll_frame(cx),
             StateProj::Parts { parts, source, body } => {
                 let polled = poll_parts(parts, source, body, cx);
                 if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
@@ -106,7 +103,7 @@ impl<B: Body> Body for ConditionalBody<B> {
         match &self.state {
             State::Empty => true,
             State::Passing { body } => body.is_end_stream(),
-            State::Gathered { gathered } => gathered.as_ref().is_none_or(Gathered::is_end_stream),
+            State::Gathered { gathered } => gathered.is_end_stream(),
             State::Parts { parts, .. } => parts.is_done(),
         }
     }
@@ -115,9 +112,7 @@ impl<B: Body> Body for ConditionalBody<B> {
         match &self.state {
             State::Empty => SizeHint::with_exact(0),
             State::Passing { body } => body.size_hint(),
-            State::Gathered { gathered } => {
-                gathered.as_ref().map_or(SizeHint::with_exact(0), Gathered::size_hint)
-            }
+            State::Gathered { gathered } => SizeHint::with_exact(gathered.length),
             State::Parts { parts, .. } => SizeHint::with_exact(parts.length()),
         }
     }
@@ -176,10 +171,6 @@ impl<B: Body> Gathered<B> {
     fn is_end_stream(&self) -> bool {
         let has_come = self.data.is_empty() && self.length == 0;
         has_come && self.after.as_ref().is_none_or(|after| after.is_end_stream())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length)
     }
 }
 

@@ -145,8 +145,8 @@ impl Current {
 
     /// Whether it tells of the same state as another.
     pub(crate) fn is_same_state(&self, other: &Self) -> bool {
-        let state = |current: &Self| (current.exists, current.tag.clone(), current.last_modified);
-        state(self) == state(other)
+        (self.exists, &self.tag, self.last_modified)
+            == (other.exists, &other.tag, other.last_modified)
     }
 
     /// Adds what a response with this state says, where it does not say so already.
