@@ -63,42 +63,47 @@ fn answer<B: Body, C: Clock>(
     mut response: Response<B>,
     clock: &C,
 ) -> Response<ConditionalBody<B>> {
-    let length = known_length(asked, &response);
-    if asked.fields.is_empty() {
-        tell_of_ranges(asked, &mut response, length);
-        return response.map(ConditionalBody::passing);
-    }
-    let now = clock.now().wall;
-    let validators = Validators::of(response.headers(), now);
-    match evaluate(true, &asked.fields, Some(validators), now) {
-        Evaluated::Perform => {}
-        Evaluated::NotModified { .. } => {
-            let mut headers = guides(response.headers().iter(), validators.etag.is_some());
-            for (name, value) in response.headers() {
-                if guides_caches(name) {
-                    let _ = headers.try_append(name, value.clone());
-                }
+    let mut counts = false;
+    if !asked.fields.is_empty() {
+        let now = clock.now().wall;
+        let validators = Validators::of(response.headers(), now);
+        match evaluate(true, &asked.fields, Some(validators), now) {
+            Evaluated::Perform => {}
+            Evaluated::NotModified { .. } => {
+                let headers = not_modified(response.headers(), validators);
+                return ended(response, StatusCode::NOT_MODIFIED, headers);
             }
-            return ended(response, StatusCode::NOT_MODIFIED, headers);
+            Evaluated::Failed => {
+                let headers = failed(response.headers());
+                return ended(response, StatusCode::PRECONDITION_FAILED, headers);
+            }
         }
-        Evaluated::Failed => {
-            let headers = failed(response.headers());
-            return ended(response, StatusCode::PRECONDITION_FAILED, headers);
-        }
+        let date = match date::sole(response.headers(), header::DATE, now) {
+            Dated::At(date) => date,
+            Dated::Absent | Dated::Invalid => now,
+        };
+        counts = asked.fields.contains_key(header::RANGE)
+            && range_counts(&asked.fields, validators, date, now);
     }
-    let date = match date::sole(response.headers(), header::DATE, now) {
-        Dated::At(date) => date,
-        Dated::Absent | Dated::Invalid => now,
-    };
-    let counts = asked.fields.contains_key(header::RANGE)
-        && range_counts(&asked.fields, validators, date, now);
-    match length {
+    match known_length(asked, &response) {
         Some(length) if counts => in_part(asked, response, length),
-        _ => {
+        length => {
             tell_of_ranges(asked, &mut response, length);
             response.map(ConditionalBody::passing)
         }
     }
+}
+
+/// The fields of a 304 in the place of a response with these.
+fn not_modified(of: &HeaderMap, validators: Validators<'_>) -> HeaderMap {
+    let mut headers = guides(of.iter(), validators.etag.is_some());
+    for (name, value) in of {
+        if guides_caches(name) {
+            // A map that is full goes without.
+            let _ = headers.try_append(name, value.clone());
+        }
+    }
+    headers
 }
 
 /// The answer to a Range of a response whose body is as long as that.
