@@ -340,25 +340,11 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
     /// nobody gets a part.
     ///
     /// ```
-    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-    /// # use {http::{Request, Response}, std::convert::Infallible, tower::{Layer, ServiceExt, service_fn}};
-    /// # use tower_keep::{cache::CacheLayer, store::MemoryStore};
-    /// # let digits = service_fn(async |_: Request<String>| {
-    /// #     let response = Response::builder().header("cache-control", "max-age=60");
-    /// #     Ok::<_, Infallible>(response.body("0123456789".to_owned()).unwrap())
-    /// # });
-    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).ranges_max(2);
-    /// # let service = cache.layer(digits);
-    /// # let first = Request::get("http://shop.example/").body(String::new()).unwrap();
-    /// # let response = service.clone().oneshot(first).await.unwrap();
-    /// # http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
-    /// // Where the whole response is stored:
-    /// for (range, status) in [("bytes=0-1,4-5", 206), ("bytes=0-1,4-5,8-9", 200)] {
-    ///     let request = Request::get("http://shop.example/").header("range", range);
-    ///     let response = service.clone().oneshot(request.body(String::new()).unwrap()).await.unwrap();
-    ///     assert_eq!(response.status(), status);
-    /// }
-    /// # });
+    /// use tower_keep::cache::CacheLayer;
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(64 << 20)).ranges_max(1);
+    /// # let _ = cache;
     /// ```
     #[must_use]
     pub fn ranges_max(self, ranges_max: usize) -> Self {
