@@ -16,16 +16,17 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
-use tower_keep::cache::{CacheBody, CacheLayer};
+use tower_keep::cache::CacheLayer;
 use tower_keep::store::MemoryStore;
 
 use crate::scripted::Step::{Data, Trailer};
 use crate::scripted::{fresh, paused, scripted};
 
 /// Serves HTTP/1.1 and HTTP/2 on loopback, one task for each connection.
-pub async fn serve<S>(service: S) -> SocketAddr
+pub async fn serve<S, B>(service: S) -> SocketAddr
 where
-    S: Service<Request<Body>, Response = Response<CacheBody<Body>>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible>,
+    B: http_body::Body<Data = bytes::Bytes, Error: Into<tower_keep::BoxError>> + Send + 'static,
     S: Clone + Send + Sync + 'static,
     S::Future: Send,
 {

@@ -4,7 +4,6 @@ mod reading;
 mod tunnels;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -12,10 +11,9 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tokio::net::TcpStream;
+use tower::{Layer as _, service_fn};
 use tower_keep::cache::CacheLayer;
 use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 use tower_keep::store::MemoryStore;
@@ -25,6 +23,7 @@ use super::{Boxed, boxed};
 use crate::scripted::Step::{Data, Error, Pending, Trailer};
 use crate::scripted::{knowing, paused, scripted};
 use crate::support::{answered, response};
+use crate::upgrades::serve;
 
 const TEXT: &str = "0123456789";
 
@@ -81,26 +80,6 @@ fn stacks() -> [(&'static str, Boxed); 2] {
     let inner = || ConditionalLayer::new().layer(EtagLayer::new().layer(service_fn(answer)));
     let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20));
     [("alone", boxed(inner())), ("cached", boxed(cache.layer(inner())))]
-}
-
-async fn serve(service: Boxed) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let service = service.clone();
-            let service = hyper::service::service_fn(move |request: Request<_>| {
-                service.clone().oneshot(request.map(Body::new))
-            });
-            tokio::spawn(async move {
-                let server = Builder::new(TokioExecutor::new());
-                let stream = TokioIo::new(stream);
-                let _ = server.serve_connection_with_upgrades(stream, service).await;
-            });
-        }
-    });
-    address
 }
 
 /// The fields of each request, and the statuses that it may have.

@@ -14,9 +14,10 @@ use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 use tower_keep::store::MemoryStore;
 
 use super::super::boxed;
-use super::{serve, stacks};
+use super::stacks;
 use crate::scripted::Step::Data;
 use crate::scripted::{fresh, paused};
+use crate::upgrades::serve;
 
 /// Reads until this has come.
 async fn read_until(stream: &mut TcpStream, end: &str) -> String {
