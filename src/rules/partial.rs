@@ -133,9 +133,9 @@ fn unsatisfiable(headers: &HeaderMap, length: u64) -> HeaderMap {
 }
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
-/// So many ranges are answered where nothing else is said, and so many at the most.
 /// Those that a part has besides.
 const FIELDS: usize = 2;
+/// So many ranges are answered where nothing else is said, and so many at the most.
 const RANGES_MAX: usize = 8;
 const RANGES_MOST: usize = 64;
 
