@@ -244,6 +244,8 @@
 //! [`MemoryStore`]: store::MemoryStore
 //! [`Store`]: store::Store
 
+#[cfg(feature = "jwt")]
+pub mod auth;
 #[cfg(feature = "axum")]
 pub mod axum;
 pub mod cache;
