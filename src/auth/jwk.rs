@@ -1,0 +1,199 @@
+//! Keys as JSON (RFC 7517), and sets of them.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use crate::auth::algorithm::{Algorithm, Family};
+use crate::auth::json::{self, Limits, Value};
+use crate::auth::key::{Key, KeyError, KeyErrorKind};
+
+/// The members of a JWK, by name.
+struct Members<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+
+impl<'a> Members<'a> {
+    fn of(text: &'a [u8]) -> Result<Self, KeyError> {
+        json::object(text, LIMITS).map(Self).map_err(|_| MALFORMED)
+    }
+
+    fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// A string, if it is there.
+    fn text(&self, name: &str) -> Result<Option<&str>, KeyError> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(MALFORMED),
+        }
+    }
+
+    /// Bytes, which have to be there.
+    fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let text = self.text(name)?.ok_or(MALFORMED)?;
+        URL_SAFE_NO_PAD.decode(text).map(Zeroizing::new).map_err(|_| MALFORMED)
+    }
+}
+
+impl Key {
+    /// A key as JSON (RFC 7517 §4): `oct`, `RSA`, `EC` or `OKP`.
+    ///
+    /// It must say by `alg` which algorithm it is for; where the curve says it already, `alg` may be missing. `use` and `key_ops`
+    /// must allow to verify. A private key is refused.
+    ///
+    /// # Errors
+    ///
+    /// If it is malformed, weak, not for verifying, or of an algorithm that is not known: see [`KeyErrorKind`].
+    ///
+    /// ```
+    /// use tower_keep::auth::{Algorithm, Key};
+    ///
+    /// let key = Key::from_jwk(
+    ///     br#"{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    /// )
+    /// .unwrap();
+    /// assert_eq!((key.algorithm(), key.id()), (Algorithm::EdDsa, Some("a")));
+    /// ```
+    pub fn from_jwk(text: &[u8]) -> Result<Self, KeyError> {
+        let members = Members::of(text)?;
+        let key_type = members.text("kty")?.ok_or(MALFORMED)?;
+        is_for_verifying(&members)?;
+        let algorithm = algorithm(&members, key_type)?;
+        // RFC 7518 §6: of these types alone, and what makes them private.
+        if key_type != "oct"
+            && ["d", "p", "q", "dp", "dq", "qi", "oth"]
+                .iter()
+                .any(|name| members.get(name).is_some())
+        {
+            return Err(KeyError(KeyErrorKind::Private));
+        }
+        let key = match key_type {
+            "oct" => Self::secret(algorithm, &members.bytes("k")?),
+            "RSA" => Self::rsa(algorithm, &members.bytes("n")?, &members.bytes("e")?),
+            "EC" => Self::ec(algorithm, &members.bytes("x")?, &members.bytes("y")?),
+            _ => Self::ed25519(&members.bytes("x")?),
+        }?;
+        Ok(match members.text("kid")? {
+            Some(id) => key.with_id(id),
+            None => key,
+        })
+    }
+}
+
+/// RFC 7517 §4.2, §4.3.
+fn is_for_verifying(members: &Members<'_>) -> Result<(), KeyError> {
+    let wrong = KeyError(KeyErrorKind::Use);
+    if members.text("use")?.is_some_and(|usage| usage != "sig") {
+        return Err(wrong);
+    }
+    match members.get("key_ops") {
+        None => Ok(()),
+        Some(Value::Array(text)) => {
+            let operations = json::elements(text, LIMITS).map_err(|_| MALFORMED)?;
+            let verifies = |operation: &Value<'_>| *operation == Value::String("verify".into());
+            if operations.iter().any(verifies) { Ok(()) } else { Err(wrong) }
+        }
+        Some(_) => Err(MALFORMED),
+    }
+}
+
+/// The one algorithm of a key: what it says, or else what its curve leaves.
+fn algorithm(members: &Members<'_>, key_type: &str) -> Result<Algorithm, KeyError> {
+    let wrong = KeyError(KeyErrorKind::Algorithm);
+    let (family, of_curve) = match (key_type, members.text("crv")?) {
+        ("oct", None) => (Family::Hmac, None),
+        ("RSA", None) => (Family::Rsa, None),
+        ("EC", Some("P-256")) => (Family::Ec, Some(Algorithm::Es256)),
+        ("EC", Some("P-384")) => (Family::Ec, Some(Algorithm::Es384)),
+        ("EC", Some("P-521")) => (Family::Ec, Some(Algorithm::Es512)),
+        ("OKP", Some("Ed25519")) => (Family::Okp, Some(Algorithm::EdDsa)),
+        _ => return Err(wrong),
+    };
+    let said = match members.text("alg")? {
+        // RFC 8725 §3.1: a name that is not known is not passed over.
+        Some(name) => Some(Algorithm::named(name).ok_or(wrong)?),
+        None => of_curve,
+    };
+    let algorithm = said.ok_or(wrong)?;
+    let fits = algorithm.family() == family && of_curve.is_none_or(|of| of == algorithm);
+    if fits { Ok(algorithm) } else { Err(wrong) }
+}
+
+/// Some keys, among which a token's header chooses.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Key>,
+}
+
+impl KeySet {
+    /// The most keys of a set.
+    pub const KEYS_MAX: usize = 100;
+
+    /// A set of these.
+    ///
+    /// # Errors
+    ///
+    /// If there are secrets and public keys in it (RFC 8725 §2.1), one id twice, or more than
+    /// [`KEYS_MAX`](Self::KEYS_MAX).
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, KeyError> {
+        let mut set = Self::default();
+        for key in keys {
+            set.add(key)?;
+        }
+        Ok(set)
+    }
+
+    /// A JWK Set (RFC 7517 §5): `{"keys":[...]}`. Keys that cannot be used are left out, as §5 asks; how many is told.
+    ///
+    /// # Errors
+    ///
+    /// If it is no set, or one that [`new`](Self::new) refuses.
+    pub fn from_jwks(text: &[u8]) -> Result<(Self, usize), KeyError> {
+        let members = Members::of(text)?;
+        let Some(Value::Array(keys)) = members.get("keys") else { return Err(MALFORMED) };
+        let keys = json::elements(keys, LIMITS).map_err(|_| MALFORMED)?;
+        let (mut set, mut left_out) = (Self::default(), 0);
+        let mut seen: Vec<(Option<String>, bool)> = Vec::new();
+        for key in keys {
+            let Value::Object(text) = key else { return Err(MALFORMED) };
+            // Of those too that cannot be used: what a set is, one key of it less does not change.
+            let members = Members::of(text)?;
+            let id = members.text("kid")?.map(str::to_owned);
+            let is_secret = members.text("kty")? == Some("oct");
+            let clashes = |(other, was_secret): &(Option<String>, bool)| {
+                *was_secret != is_secret || (id.is_some() && *other == id)
+            };
+            if seen.iter().any(clashes) || seen.len() == Self::KEYS_MAX {
+                return Err(KeyError(KeyErrorKind::Set));
+            }
+            seen.push((id, is_secret));
+            match Key::from_jwk(text) {
+                Ok(key) => set.add(key)?,
+                Err(_) => left_out += 1,
+            }
+        }
+        Ok((set, left_out))
+    }
+
+    fn add(&mut self, key: Key) -> Result<(), KeyError> {
+        let clashes = |other: &Key| {
+            other.is_secret() != key.is_secret() || (key.id().is_some() && other.id() == key.id())
+        };
+        if self.keys.iter().any(clashes) || self.keys.len() == Self::KEYS_MAX {
+            return Err(KeyError(KeyErrorKind::Set));
+        }
+        self.keys.push(key);
+        Ok(())
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+}
+
+const MALFORMED: KeyError = KeyError(KeyErrorKind::Malformed);
+const LIMITS: Limits = Limits { depth: 6, members: 32 };
