@@ -30,6 +30,16 @@ pub(crate) enum Detail {
     Critical,
     KeyId,
     TokenType,
+    Signature,
+    ClaimsSyntax,
+    ClaimType,
+    Missing,
+    Issuer,
+    Audience,
+    Bound,
+    Expired,
+    NotYet,
+    Lifetime,
 }
 
 impl Refusal {
@@ -52,6 +62,16 @@ impl Refusal {
             Detail::Critical => "the header has a critical member that nobody understands",
             Detail::KeyId => "the key id is too long or not printable",
             Detail::TokenType => "the token is of another type",
+            Detail::Signature => "no key of this algorithm and id has signed it",
+            Detail::ClaimsSyntax => "the claims are no JSON object with each name once",
+            Detail::ClaimType => "a registered claim is of another type, or out of range",
+            Detail::Missing => "a claim is missing that must be there",
+            Detail::Issuer => "it is of another issuer",
+            Detail::Audience => "it is for another audience",
+            Detail::Bound => "it is bound to a key that nobody asks for",
+            Detail::Expired => "it has expired",
+            Detail::NotYet => "it is not valid yet",
+            Detail::Lifetime => "it lives too long",
         }
     }
 }

@@ -150,6 +150,11 @@ fn texts() -> impl Strategy<Value = String> {
     value.prop_map(|value| format!("{{\"x\":{value}}}"))
 }
 
+/// The witness rounds in another way.
+fn is_near(one: f64, other: f64) -> bool {
+    (one - other).abs() <= other.abs() * 1e-12
+}
+
 proptest! {
     /// Another parser as a witness: what is accepted here, it accepts, and reads alike.
     #[test]
@@ -161,7 +166,7 @@ proptest! {
             let is_same = match value {
                 Value::Null => of.is_null(),
                 Value::Bool(value) => of.as_bool() == Some(*value),
-                Value::Number(text) => of.as_f64() == text.parse().ok(),
+                Value::Number(text) => is_near(of.as_f64().unwrap(), text.parse().unwrap()),
                 Value::String(value) => of.as_str() == Some(value),
                 Value::Array(text) | Value::Object(text) => {
                     serde_json::from_slice::<serde_json::Value>(text).unwrap() == *of
