@@ -19,7 +19,8 @@ pub struct Key {
 /// Public keys and secrets are of different types, so that no byte of one is ever taken for the other.
 #[derive(Clone)]
 enum Material {
-    Secret(hmac::Key),
+    // In a box: it holds the states of two hashes.
+    Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
 }
 
@@ -46,7 +47,11 @@ impl Key {
         if secret.len() < bytes_min {
             return Err(KeyError(KeyErrorKind::Weak));
         }
-        Ok(Self { id: None, algorithm, material: Material::Secret(hmac::Key::new(hash, secret)) })
+        Ok(Self {
+            id: None,
+            algorithm,
+            material: Material::Secret(Box::new(hmac::Key::new(hash, secret))),
+        })
     }
 
     /// With the id by which tokens name it.
@@ -208,9 +213,8 @@ fn is_roca(modulus: &[u8]) -> bool {
 
 /// The points whose order divides 8, the sign of x aside, also where y is not reduced (RFC 7748 §7 has the like for X25519).
 fn is_of_low_order(mut point: [u8; 32]) -> bool {
-    if let [.., last] = &mut point {
-        *last &= 0x7f;
-    }
+    let [.., last] = &mut point;
+    *last &= 0x7f;
     LOW_ORDER.contains(&point)
 }
 
