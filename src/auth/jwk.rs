@@ -1,6 +1,7 @@
 //! Keys as JSON (RFC 7517), and sets of them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -123,9 +124,19 @@ fn algorithm(members: &Members<'_>, key_type: &str) -> Result<Algorithm, KeyErro
 }
 
 /// Some keys, among which a token's header chooses.
+///
+/// Clones share them.
+///
+/// ```
+/// use tower_keep::auth::{Algorithm, Key, KeySet};
+///
+/// let [old, new] = [[1; 32], [2; 32]].map(|secret| Key::secret(Algorithm::Hs256, &secret).unwrap());
+/// let keys = KeySet::new([old.with_id("2026-10"), new.with_id("2026-11")]).unwrap();
+/// assert_eq!(keys.keys().len(), 2);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
-    keys: Vec<Key>,
+    keys: Arc<[Key]>,
 }
 
 impl KeySet {
@@ -139,11 +150,11 @@ impl KeySet {
     /// If there are secrets and public keys in it (RFC 8725 §2.1), one id twice, or more than
     /// [`KEYS_MAX`](Self::KEYS_MAX).
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Self, KeyError> {
-        let mut set = Self::default();
+        let mut set = Vec::new();
         for key in keys {
-            set.add(key)?;
+            add(&mut set, key)?;
         }
-        Ok(set)
+        Ok(Self { keys: set.into() })
     }
 
     /// A JWK Set (RFC 7517 §5): `{"keys":[...]}`. Keys that cannot be used are left out, as §5 asks; how many is told.
@@ -155,7 +166,7 @@ impl KeySet {
         let members = Members::of(text)?;
         let Some(Value::Array(keys)) = members.get("keys") else { return Err(MALFORMED) };
         let keys = json::elements(keys, LIMITS).map_err(|_| MALFORMED)?;
-        let (mut set, mut left_out) = (Self::default(), 0);
+        let (mut set, mut left_out) = (Vec::new(), 0);
         let mut seen: Vec<(Option<String>, bool)> = Vec::new();
         for key in keys {
             let Value::Object(text) = key else { return Err(MALFORMED) };
@@ -171,28 +182,28 @@ impl KeySet {
             }
             seen.push((id, is_secret));
             match Key::from_jwk(text) {
-                Ok(key) => set.add(key)?,
+                Ok(key) => add(&mut set, key)?,
                 Err(_) => left_out += 1,
             }
         }
-        Ok((set, left_out))
-    }
-
-    fn add(&mut self, key: Key) -> Result<(), KeyError> {
-        let clashes = |other: &Key| {
-            other.is_secret() != key.is_secret() || (key.id().is_some() && other.id() == key.id())
-        };
-        if self.keys.iter().any(clashes) || self.keys.len() == Self::KEYS_MAX {
-            return Err(KeyError(KeyErrorKind::Set));
-        }
-        self.keys.push(key);
-        Ok(())
+        Ok((Self { keys: set.into() }, left_out))
     }
 
     /// The keys.
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
+}
+
+fn add(set: &mut Vec<Key>, key: Key) -> Result<(), KeyError> {
+    let clashes = |other: &Key| {
+        other.is_secret() != key.is_secret() || (key.id().is_some() && other.id() == key.id())
+    };
+    if set.iter().any(clashes) || set.len() == KeySet::KEYS_MAX {
+        return Err(KeyError(KeyErrorKind::Set));
+    }
+    set.push(key);
+    Ok(())
 }
 
 const MALFORMED: KeyError = KeyError(KeyErrorKind::Malformed);

@@ -5,6 +5,7 @@ mod claims;
 mod json;
 mod jwk;
 mod key;
+mod keys;
 mod refusal;
 mod token;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use algorithm::Algorithm;
 pub use claims::Verified;
 pub use jwk::KeySet;
 pub use key::{Key, KeyError, KeyErrorKind};
+pub use keys::{KeySource, Refreshed};
 pub use refusal::{Refusal, RefusalKind};
 pub use token::TokenHeader;
 pub use verify::Verifier;
