@@ -1,7 +1,11 @@
 //! What only axum users need: the target as it arrived.
 //!
 //! With this feature [`CacheHint`], [`PurgesTag`], [`CacheControl`] and [`Current`] are response parts, [`Preconditions`] is an
-//! extractor, and [`PreconditionError`] a response.
+//! extractor, and [`PreconditionError`] a response. With the feature `jwt` the claims of a request's token are an extractor, and so is
+//! [`Verified`](crate::auth::Verified).
+
+#[cfg(feature = "jwt")]
+mod claims;
 
 use axum::extract::OriginalUri;
 use axum_core::body::Body;
@@ -14,6 +18,9 @@ use crate::cache::{CacheControl, CacheHint, KeyParts, PurgesTag};
 use crate::clock::{Clock as _, SystemClock};
 use crate::conditional::{Current, PreconditionError, Preconditions};
 use crate::head::RequestHead;
+
+#[cfg(feature = "jwt")]
+pub use claims::Claims;
 
 /// The key function for routers that are nested: the target as it arrived, not what
 /// [`Router::nest`](axum::Router::nest) left of it.

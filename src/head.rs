@@ -1,5 +1,8 @@
 //! The heads of requests and responses, borrowed: all that a rule may look at.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, request};
 
 /// A request without its body.
@@ -70,5 +73,56 @@ impl<'a, B> From<&'a Response<B>> for ResponseHead<'a> {
             headers: response.headers(),
             extensions: response.extensions(),
         }
+    }
+}
+
+/// Who asks: a subject of an issuer. A layer that authenticates puts it into the extensions of a request, for layers and
+/// handlers further in.
+///
+/// [`JwtLayer`](https://docs.rs/tower-keep/latest/tower_keep/auth/struct.JwtLayer.html) does that for tokens; any other that knows who
+/// asks may do the same. A cache further in then keeps the answers to such a request apart as it does those to one with
+/// `Authorization` (RFC 9111 §3.5), also where a cookie has said who it is.
+///
+/// `Debug` does not show who it is.
+///
+/// ```
+/// use tower_keep::head::Principal;
+///
+/// let mut request = http::Request::get("/me").body(()).unwrap();
+/// request.extensions_mut().insert(Principal::new("sessions", "user:7"));
+/// assert_eq!(request.extensions().get::<Principal>().unwrap().subject(), "user:7");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Principal {
+    issuer: Arc<str>,
+    subject: Arc<str>,
+}
+
+impl Principal {
+    /// The subject of this issuer. Two issuers may mean different people by one subject (RFC 7519 §4.1.2).
+    pub fn new(issuer: impl Into<Arc<str>>, subject: impl Into<Arc<str>>) -> Self {
+        Self { issuer: issuer.into(), subject: subject.into() }
+    }
+
+    /// Who says so.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Who it is.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// No two have the same.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let (issuer, subject) = (self.issuer.as_bytes(), self.subject.as_bytes());
+        [&(issuer.len() as u64).to_le_bytes()[..], issuer, subject].concat()
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Principal(..)")
     }
 }

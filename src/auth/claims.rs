@@ -1,7 +1,6 @@
-//! What a verified token says (RFC 7519 §4, RFC 9068 §2.2).
+//! What a token says (RFC 7519 §4, RFC 9068 §2.2).
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::auth::json::{self, Limits, Value};
 use crate::auth::refusal::{Detail, Refusal};
@@ -11,68 +10,98 @@ pub(crate) struct Registered<'a> {
     pub(crate) issuer: Option<Cow<'a, str>>,
     pub(crate) audience: Vec<Cow<'a, str>>,
     pub(crate) subject: Option<Cow<'a, str>>,
-    /// Seconds since 1970, as all times here.
-    pub(crate) expires: Option<f64>,
-    pub(crate) not_before: Option<f64>,
-    pub(crate) issued: Option<f64>,
+    pub(crate) times: Times,
     pub(crate) has_client_id: bool,
     pub(crate) has_token_id: bool,
     /// RFC 7800 §3.1: the token is bound to a key of its sender's.
     pub(crate) is_bound: bool,
     pub(crate) scope: Option<Cow<'a, str>>,
+    members: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+/// When a token is good, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Times {
+    pub(crate) expires: Option<f64>,
+    pub(crate) not_before: Option<f64>,
+    pub(crate) issued: Option<f64>,
 }
 
 impl<'a> Registered<'a> {
-    pub(crate) fn read(payload: &'a [u8]) -> Result<Self, Refusal> {
-        let members = json::object(payload, LIMITS).map_err(|_| Refusal(Detail::ClaimsSyntax))?;
+    pub(crate) fn read(text: &'a [u8]) -> Result<Self, Refusal> {
+        let members = json::object(text, LIMITS).map_err(|_| Refusal(Detail::ClaimsSyntax))?;
         let mut claims = Self {
             issuer: None,
             audience: Vec::new(),
             subject: None,
-            expires: None,
-            not_before: None,
-            issued: None,
+            times: Times::default(),
             has_client_id: false,
             has_token_id: false,
             is_bound: false,
             scope: None,
+            members: Vec::new(),
         };
-        for (name, value) in members {
-            match &*name {
-                "iss" => claims.issuer = Some(text(value)?),
-                "sub" => claims.subject = Some(text(value)?),
+        for (name, value) in &members {
+            match &**name {
+                "iss" => claims.issuer = Some(string(value)?),
+                "sub" => claims.subject = Some(string(value)?),
                 "aud" => claims.audience = audience(value)?,
-                "exp" => claims.expires = Some(time(&value)?),
-                "nbf" => claims.not_before = Some(time(&value)?),
-                "iat" => claims.issued = Some(time(&value)?),
-                "client_id" => claims.has_client_id = !text(value)?.is_empty(),
-                "jti" => claims.has_token_id = !text(value)?.is_empty(),
+                "exp" => claims.times.expires = Some(time(value)?),
+                "nbf" => claims.times.not_before = Some(time(value)?),
+                "iat" => claims.times.issued = Some(time(value)?),
+                "client_id" => claims.has_client_id = !string(value)?.is_empty(),
+                "jti" => claims.has_token_id = !string(value)?.is_empty(),
                 "cnf" => claims.is_bound = true,
                 // RFC 8693 §4.2: one string. Of another type it grants nothing.
                 "scope" => {
                     if let Value::String(scope) = value {
-                        claims.scope = Some(scope);
+                        claims.scope = Some(scope.clone());
                     }
                 }
                 _ => {}
             }
         }
+        claims.members = members;
         Ok(claims)
+    }
+
+    /// The words of a claim that grants, in whichever of the two forms issuers write it: a string of words, or an array of
+    /// them. What is no word grants nothing.
+    pub(crate) fn words_of(&self, name: &str) -> Vec<String> {
+        let value = self.members.iter().find(|(known, _)| known == name).map(|(_, value)| value);
+        match value {
+            Some(Value::String(words)) => words.split(' ').map(str::to_owned).collect(),
+            Some(Value::Array(text)) => json::elements(text, LIMITS)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|element| match element {
+                    Value::String(word) if !word.contains(' ') => Some(word.into_owned()),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
     }
 }
 
-fn text(value: Value<'_>) -> Result<Cow<'_, str>, Refusal> {
+/// One claim of a token that was read before, as it stands in the JSON text.
+pub(crate) fn claim<'a>(text: &'a [u8], name: &str) -> Option<Value<'a>> {
+    let members = json::object(text, LIMITS).ok()?;
+    members.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+}
+
+fn string<'a>(value: &Value<'a>) -> Result<Cow<'a, str>, Refusal> {
     match value {
-        Value::String(text) => Ok(text),
+        Value::String(text) => Ok(text.clone()),
         _ => Err(Refusal(Detail::ClaimType)),
     }
 }
 
 /// RFC 7519 §4.1.3: a string, or an array of strings.
-fn audience(value: Value<'_>) -> Result<Vec<Cow<'_, str>>, Refusal> {
-    let Value::Array(elements) = value else { return Ok(vec![text(value)?]) };
+fn audience<'a>(value: &Value<'a>) -> Result<Vec<Cow<'a, str>>, Refusal> {
+    let Value::Array(elements) = value else { return Ok(vec![string(value)?]) };
     let elements = json::elements(elements, LIMITS).map_err(|_| Refusal(Detail::ClaimsSyntax))?;
-    elements.into_iter().map(text).collect()
+    elements.iter().map(string).collect()
 }
 
 /// RFC 7519 §2, NumericDate: seconds, with or without a fraction. What other parsers might read as another number is none.
@@ -85,41 +114,3 @@ fn time(value: &Value<'_>) -> Result<f64, Refusal> {
 /// 2^53: from there on not every whole number is one.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 const LIMITS: Limits = Limits { depth: 16, members: 128 };
-
-/// A token that was verified: its signature, its times, and that it is meant for us.
-///
-/// It is made by [`Verifier::verify`](crate::auth::Verifier::verify) alone. `Debug` does not show what it says.
-#[derive(Clone)]
-pub struct Verified {
-    pub(crate) payload: Vec<u8>,
-    pub(crate) subject: Option<String>,
-    pub(crate) scope: Option<String>,
-    pub(crate) expires: Option<f64>,
-}
-
-impl Verified {
-    /// `sub`: whom the token is about, within its issuer (RFC 7519 §4.1.2).
-    pub fn subject(&self) -> Option<&str> {
-        self.subject.as_deref()
-    }
-
-    /// Whether `scope` has this word (RFC 6749 §3.3): whole, and with case.
-    pub fn has_scope(&self, wanted: &str) -> bool {
-        !wanted.is_empty()
-            && self
-                .scope
-                .as_deref()
-                .is_some_and(|scope| scope.split(' ').any(|word| word == wanted))
-    }
-
-    /// All claims, as the JSON object that was signed. No name stands in it twice, at any depth.
-    pub fn claims(&self) -> &[u8] {
-        &self.payload
-    }
-}
-
-impl fmt::Debug for Verified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verified").field("expires", &self.expires).finish_non_exhaustive()
-    }
-}

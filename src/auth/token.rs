@@ -1,5 +1,7 @@
 //! A compact token in its parts (RFC 7515 §7.1), and what its header says (§4).
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -10,16 +12,16 @@ use crate::auth::refusal::{Detail, Refusal};
 /// A token whose parts were told apart. Nothing of it was verified.
 pub(crate) struct Compact<'a> {
     header: &'a str,
-    /// Header and payload with the dot: what is signed.
+    /// Header and claims with the dot: what is signed.
     signed: &'a str,
-    payload: &'a str,
+    claims: &'a str,
     signature: &'a str,
 }
 
 impl<'a> Compact<'a> {
     /// The parts of a token that is at most so long.
     ///
-    /// RFC 7515 §7.1, RFC 8725 §3.14: three parts of the alphabet of base64url, of which the payload alone may be empty. So a JWE,
+    /// RFC 7515 §7.1, RFC 8725 §3.14: three parts of the alphabet of base64url, of which that of the claims alone may be empty. So a JWE,
     /// which has five, and the JSON serialisations are refused before anything is decoded.
     pub(crate) fn of(token: &'a [u8], bytes_max: usize) -> Result<Self, Refusal> {
         if token.len() > bytes_max {
@@ -31,30 +33,37 @@ impl<'a> Compact<'a> {
         let text = text.ok_or(Refusal(Detail::Shape))?;
         let mut parts = text.split('.');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(header), Some(payload), Some(signature), None)
+            (Some(header), Some(claims), Some(signature), None)
                 if !header.is_empty() && !signature.is_empty() =>
             {
-                let signed = text.get(..header.len() + 1 + payload.len()).unwrap_or_default();
-                Ok(Self { header, signed, payload, signature })
+                let signed = text.get(..header.len() + 1 + claims.len()).unwrap_or_default();
+                Ok(Self { header, signed, claims, signature })
             }
             _ => Err(Refusal(Detail::Shape)),
         }
+    }
+
+    /// How long the token is: both dots, and all parts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.signed.len() + 1 + self.signature.len()
     }
 
     pub(crate) fn signed(&self) -> &'a [u8] {
         self.signed.as_bytes()
     }
 
-    pub(crate) fn payload(&self) -> Result<Vec<u8>, Refusal> {
-        decoded(self.payload)
+    pub(crate) fn claims(&self) -> Result<Vec<u8>, Refusal> {
+        decoded(self.claims)
     }
 
     pub(crate) fn signature(&self) -> Result<Vec<u8>, Refusal> {
         decoded(self.signature)
     }
 
-    pub(crate) fn header(&self) -> Result<TokenHeader, Refusal> {
-        TokenHeader::read(&decoded(self.header)?)
+    /// What the header says, and its text.
+    pub(crate) fn header(&self) -> Result<(TokenHeader, Vec<u8>), Refusal> {
+        let text = decoded(self.header)?;
+        Ok((TokenHeader::read(&text)?, text))
     }
 }
 
@@ -65,11 +74,25 @@ fn decoded(part: &str) -> Result<Vec<u8>, Refusal> {
 }
 
 /// What the header of a token says. **Nothing of it is verified**: it is for choosing a key, which then decides.
+///
+/// `Debug` shows no key id: it comes from whoever sent the token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TokenHeader {
     algorithm: Algorithm,
     key_id: Option<String>,
-    token_type: Option<String>,
+    token_type: TokenType,
+    critical: Vec<String>,
+}
+
+/// `typ`, as far as rules tell types apart (RFC 7515 §4.1.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokenType {
+    None,
+    /// RFC 9068 §2.1.
+    AccessToken,
+    Jwt,
+    /// Such as a proof or a notice of logout: never an access token (RFC 8725 §3.11).
+    Other,
 }
 
 impl TokenHeader {
@@ -86,34 +109,72 @@ impl TokenHeader {
         self.key_id.as_deref()
     }
 
-    /// `typ`, in lower case and without `application/` (RFC 7515 §4.1.9).
-    pub(crate) fn token_type(&self) -> Option<&str> {
-        self.token_type.as_deref()
+    pub(crate) fn token_type(&self) -> TokenType {
+        self.token_type
+    }
+
+    /// The extensions that `crit` names.
+    pub(crate) fn critical(&self) -> &[String] {
+        &self.critical
     }
 
     fn read(text: &[u8]) -> Result<Self, Refusal> {
         let members = json::object(text, LIMITS).map_err(|_| Refusal(Detail::HeaderSyntax))?;
-        let (mut algorithm, mut key_id, mut token_type) = (None, None, None);
-        for (name, value) in members {
-            match (&*name, value) {
+        let (mut algorithm, mut key_id, mut token_type) = (None, None, TokenType::None);
+        let mut critical = Vec::new();
+        for (name, value) in &members {
+            match (&**name, value) {
                 // RFC 7515 §4.1.1: compared as it stands.
                 ("alg", Value::String(named)) => {
-                    algorithm = Some(Algorithm::named(&named).ok_or(Refusal(Detail::Algorithm))?);
+                    algorithm = Some(Algorithm::named(named).ok_or(Refusal(Detail::Algorithm))?);
                 }
-                ("kid", Value::String(id)) if is_key_id(&id) => key_id = Some(id.into_owned()),
+                ("kid", Value::String(id)) if is_key_id(id) => key_id = Some(id.to_string()),
                 ("kid", Value::String(_)) => return Err(Refusal(Detail::KeyId)),
-                ("typ", Value::String(named)) => token_type = Some(media_type(&named)),
+                ("typ", Value::String(named)) => token_type = TokenType::named(named),
                 ("alg" | "kid" | "typ", _) => return Err(Refusal(Detail::HeaderMember)),
-                // RFC 7515 §4.1.11: no extension is understood here, so none may be critical.
-                ("crit", _) => return Err(Refusal(Detail::Critical)),
-                // RFC 7797, RFC 7516 §4.1: the payload would be something else than it is read as; RFC 7519 §5.2: nested.
+                ("crit", value) => {
+                    critical = critical_of(value, &members).ok_or(Refusal(Detail::Critical))?;
+                }
+                // RFC 7797, RFC 7516 §4.1: the claims would be something else than they are read as; RFC 7519 §5.2: nested.
                 ("b64" | "zip" | "enc" | "cty", _) => return Err(Refusal(Detail::HeaderMember)),
                 // RFC 8725 §3.10: keys that a token brings along (jku, jwk, x5u, x5c) are not looked at, and all else is unknown.
                 _ => {}
             }
         }
         let algorithm = algorithm.ok_or(Refusal(Detail::Algorithm))?;
-        Ok(Self { algorithm, key_id, token_type })
+        Ok(Self { algorithm, key_id, token_type, critical })
+    }
+}
+
+/// RFC 7515 §4.1.11: names of extensions, at least one, each once, and each in the header too.
+fn critical_of(value: &Value<'_>, members: &Members<'_>) -> Option<Vec<String>> {
+    let Value::Array(text) = value else { return None };
+    let mut critical: Vec<String> = Vec::new();
+    for name in json::elements(text, LIMITS).ok()? {
+        let Value::String(name) = name else { return None };
+        let is_there = members.iter().any(|(known, _)| *known == name);
+        if !is_there || REGISTERED.contains(&&*name) || critical.iter().any(|other| *other == name)
+        {
+            return None;
+        }
+        critical.push(name.into_owned());
+    }
+    (!critical.is_empty()).then_some(critical)
+}
+
+impl TokenType {
+    /// RFC 7515 §4.1.9: without case, and `application/` may be left out where no other slash follows.
+    fn named(name: &str) -> Self {
+        const PREFIX: &str = "application/";
+        let short = match name.split_at_checked(PREFIX.len()) {
+            Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
+            _ => name,
+        };
+        match short {
+            short if short.eq_ignore_ascii_case("at+jwt") => Self::AccessToken,
+            short if short.eq_ignore_ascii_case("jwt") => Self::Jwt,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -121,15 +182,6 @@ impl TokenHeader {
 fn is_key_id(id: &str) -> bool {
     id.len() <= TokenHeader::KEY_ID_BYTES_MAX
         && id.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-}
-
-/// RFC 7515 §4.1.9: without case, and `application/` may be left out where no other slash follows.
-fn media_type(named: &str) -> String {
-    let named = named.to_ascii_lowercase();
-    match named.strip_prefix("application/") {
-        Some(short) if !short.contains('/') => short.to_owned(),
-        _ => named,
-    }
 }
 
 impl std::fmt::Debug for TokenHeader {
@@ -143,8 +195,16 @@ impl std::fmt::Debug for TokenHeader {
     }
 }
 
+type Members<'a> = [(Cow<'a, str>, Value<'a>)];
+
 /// Headers are flat; what is deeper is of some extension.
 const LIMITS: Limits = Limits { depth: 8, members: 32 };
+
+/// RFC 7515 §4.1, RFC 7516 §4.1, RFC 7518 §4, RFC 7797 §3: no extensions, so that no `crit` may name them.
+const REGISTERED: [&str; 21] = [
+    "alg", "apu", "apv", "b64", "crit", "cty", "enc", "epk", "iv", "jku", "jwk", "kid", "p2c",
+    "p2s", "tag", "typ", "x5c", "x5t", "x5t#S256", "x5u", "zip",
+];
 
 #[cfg(test)]
 mod tests;

@@ -21,7 +21,8 @@ fn read(file: &str) -> Option<Value> {
 /// The signature stage alone: header, key, signature.
 fn is_signed(keys: &[Key], token: &[u8]) -> bool {
     let Ok(token) = Compact::of(token, 64 << 10) else { return false };
-    let (Ok(header), Ok(_), Ok(signature)) = (token.header(), token.payload(), token.signature())
+    let (Ok((header, _)), Ok(_), Ok(signature)) =
+        (token.header(), token.claims(), token.signature())
     else {
         return false;
     };

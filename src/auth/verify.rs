@@ -1,18 +1,22 @@
 //! The verifier: which tokens are accepted (RFC 7519 §7.2, RFC 8725, RFC 9068 §4).
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::claims::{Registered, Verified};
+use crate::auth::algorithm::Algorithm;
+use crate::auth::claims::{Registered, Times};
 use crate::auth::jwk::KeySet;
-use crate::auth::key::Key;
 use crate::auth::refusal::{Detail, Refusal};
-use crate::auth::token::{Compact, TokenHeader};
+use crate::auth::token::{TokenHeader, TokenType};
+use crate::auth::unverified::Unverified;
+use crate::auth::verified::{Said, Verified};
+use crate::head::Principal;
 use crate::time::Timestamp;
 
-/// Which tokens are accepted: from this issuer, for this audience, signed by a key of the set that you give, and at
-/// this time.
+/// Which tokens are accepted: from this issuer, for this audience, signed by a key that you give, and at this time.
 ///
-/// By default an access token of RFC 9068: `typ` is `at+jwt`, and `iss`, `aud`, `exp`, `sub`, `iat`, `jti` and `client_id` are there.
+/// By default an access token of RFC 9068: `typ` is `at+jwt`, and `iss`, `aud`, `exp`, `sub`, `iat`, `jti` and `client_id` are there. A
+/// token that is bound to a key of its sender's (`cnf`, RFC 7800) is refused, since nobody asks for that key.
 ///
 /// ```
 /// use tower_keep::auth::{Algorithm, Key, KeySet, Verifier};
@@ -25,9 +29,14 @@ use crate::time::Timestamp;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Verifier {
-    issuer: Option<String>,
-    audiences: Vec<String>,
+    issuer: Option<Arc<str>>,
+    audiences: Option<Vec<String>>,
+    needs_expiry: bool,
+    needs_key_id: bool,
     profile: Profile,
+    algorithms: Option<Vec<Algorithm>>,
+    understood: Vec<String>,
+    scope_claims: Vec<String>,
     leeway_secs: f64,
     lifetime_max_secs: f64,
     bytes_max: usize,
@@ -51,22 +60,29 @@ impl Verifier {
     /// The longest lifetime of a token, if nothing else is said: a day.
     pub const LIFETIME_MAX: Duration = Duration::from_secs(86_400);
 
-    /// Access tokens of this issuer for this audience; both are compared byte for byte.
-    pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
+    /// Access tokens of this issuer for this audience; both are compared byte for byte (RFC 9068 §4).
+    pub fn new(issuer: impl Into<Arc<str>>, audience: impl Into<String>) -> Self {
         Self {
             issuer: Some(issuer.into()),
-            audiences: vec![audience.into()],
+            audiences: Some(vec![audience.into()]),
+            needs_expiry: true,
+            needs_key_id: false,
             profile: Profile::AccessToken,
+            algorithms: None,
+            understood: Vec::new(),
+            scope_claims: Vec::new(),
             leeway_secs: 0.0,
             lifetime_max_secs: Self::LIFETIME_MAX.as_secs_f64(),
             bytes_max: Self::BYTES_MAX,
         }
     }
 
-    /// Or for this one.
+    /// Or for this audience.
     #[must_use]
     pub fn or_audience(mut self, audience: impl Into<String>) -> Self {
-        self.audiences.push(audience.into());
+        if let Some(audiences) = &mut self.audiences {
+            audiences.push(audience.into());
+        }
         self
     }
 
@@ -79,6 +95,59 @@ impl Verifier {
         self
     }
 
+    /// Takes tokens of any issuer, and without one. **Whoever holds one of the keys can then speak for anybody.**
+    #[must_use]
+    pub fn waive_issuer(mut self) -> Self {
+        self.issuer = None;
+        self
+    }
+
+    /// Takes tokens for any audience, and without one. **A token that a user gave to another service then opens this one**
+    /// (RFC 8725 §3.9).
+    #[must_use]
+    pub fn waive_audience(mut self) -> Self {
+        self.audiences = None;
+        self
+    }
+
+    /// Takes tokens without `exp`. **Such a token is good for ever**, or for [`lifetime_max`](Self::lifetime_max) where it has an `iat`. An
+    /// `exp` that is there counts.
+    #[must_use]
+    pub fn waive_expiry(mut self) -> Self {
+        self.needs_expiry = false;
+        self
+    }
+
+    /// Refuses tokens that name no key. By default such a token may be signed by any key of its algorithm; three are tried.
+    #[must_use]
+    pub fn require_key_id(mut self) -> Self {
+        self.needs_key_id = true;
+        self
+    }
+
+    /// Takes these algorithms alone. By default all that there are keys of: a key is of one algorithm only.
+    #[must_use]
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = Some(algorithms.into_iter().collect());
+        self
+    }
+
+    /// Takes tokens whose header calls this extension critical (RFC 7515 §4.1.11). What it means is then yours to heed, by
+    /// [`Verified::header_json`]. By default none is understood.
+    #[must_use]
+    pub fn understands(mut self, extension: impl Into<String>) -> Self {
+        self.understood.push(extension.into());
+        self
+    }
+
+    /// Reads the scope from this claim too, such as `scp` or `roles`: a string of words with spaces between them, or an array of
+    /// words. By default it is `scope` alone, and that a string (RFC 8693 §4.2).
+    #[must_use]
+    pub fn or_scope_in(mut self, claim: impl Into<String>) -> Self {
+        self.scope_claims.push(claim.into());
+        self
+    }
+
     /// How much the issuer's clock may differ from ours, at most [`LEEWAY_MAX`](Self::LEEWAY_MAX). By default not at all.
     #[must_use]
     pub fn leeway(mut self, length: Duration) -> Self {
@@ -86,10 +155,17 @@ impl Verifier {
         self
     }
 
-    /// The longest time from `iat` to `exp`.
+    /// The longest time from `iat` to `exp`; from now to `exp` where there is no `iat`.
     #[must_use]
     pub fn lifetime_max(mut self, length: Duration) -> Self {
         self.lifetime_max_secs = length.as_secs_f64();
+        self
+    }
+
+    /// The longest token that is looked at, in bytes, [`BYTES_MAX`](Self::BYTES_MAX) if nothing else is said; at most 64 KiB.
+    #[must_use]
+    pub fn bytes_max(mut self, bytes_max: usize) -> Self {
+        self.bytes_max = bytes_max.min(BYTES_MAX_MAX);
         self
     }
 
@@ -99,86 +175,121 @@ impl Verifier {
     ///
     /// If it is not. All reasons look alike to a client: see [`Refusal`].
     pub fn verify(&self, token: &[u8], keys: &KeySet, now: Timestamp) -> Result<Verified, Refusal> {
-        let token = Compact::of(token, self.bytes_max)?;
-        let header = token.header()?;
-        self.is_of_type(&header)?;
-        let signature = token.signature()?;
-        let mut candidates = candidates(keys, &header).take(TRIES_MAX);
-        if !candidates.any(|key| key.has_signed(token.signed(), &signature)) {
-            return Err(Refusal(Detail::Signature));
-        }
-        let payload = token.payload()?;
-        let claims = Registered::read(&payload)?;
-        self.is_meant_for_us(&claims)?;
-        self.is_of_time(&claims, now.as_millis() as f64 / 1000.0)?;
-        let (subject, scope) = (claims.subject, claims.scope);
-        let (subject, scope) = (subject.map(String::from), scope.map(String::from));
-        let expires = claims.expires;
-        Ok(Verified { subject, scope, expires, payload })
+        let unverified = Unverified::read(token, self.bytes_max)?;
+        let claims = unverified.claims()?;
+        self.admit(&unverified, &claims, now)?;
+        unverified.signer(keys).map_err(|_| Refusal(Detail::Signature))?;
+        let said = self.said(&claims);
+        Ok(unverified.into_verified(said))
     }
 
-    /// RFC 9068 §2.1, RFC 8725 §3.11.
-    fn is_of_type(&self, header: &TokenHeader) -> Result<(), Refusal> {
+    pub(crate) fn token_bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    /// Whether a token is from the issuer of this verifier, by its own word.
+    pub(crate) fn is_of(&self, claims: &Registered<'_>) -> bool {
+        self.issuer.is_none() || claims.issuer.as_deref() == self.issuer.as_deref()
+    }
+
+    /// All rules but the signature. They come first: most tokens that are refused have expired, and cost no key then.
+    pub(crate) fn admit(
+        &self,
+        token: &Unverified<'_>,
+        claims: &Registered<'_>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        if token.bytes() > self.bytes_max {
+            return Err(Refusal(Detail::TooLong));
+        }
+        self.is_header_ours(token.header())?;
+        self.is_meant_for_us(claims)?;
+        self.is_whole(claims)?;
+        self.is_of_time(&claims.times, now)
+    }
+
+    /// What others will ask of a token when all of it is verified.
+    pub(crate) fn said(&self, claims: &Registered<'_>) -> Said {
+        let issuer = match &self.issuer {
+            Some(ours) => ours.clone(),
+            None => Arc::from(claims.issuer.as_deref().unwrap_or_default()),
+        };
+        let subject = claims.subject.as_deref();
+        let mut scope = claims.scope.as_deref().unwrap_or_default().to_owned();
+        for word in self.scope_claims.iter().flat_map(|claim| claims.words_of(claim)) {
+            scope.push(' ');
+            scope.push_str(&word);
+        }
+        let principal = subject.map(|subject| Principal::new(issuer.clone(), subject));
+        Said { issuer, principal, scope, times: claims.times }
+    }
+
+    /// Algorithm, extensions and type (RFC 8725 §3.1, RFC 7515 §4.1.11, RFC 9068 §2.1, RFC 8725 §3.11).
+    fn is_header_ours(&self, header: &TokenHeader) -> Result<(), Refusal> {
+        if self.algorithms.as_ref().is_some_and(|taken| !taken.contains(&header.algorithm())) {
+            return Err(Refusal(Detail::Algorithm));
+        }
+        if header.critical().iter().any(|name| !self.understood.contains(name)) {
+            return Err(Refusal(Detail::Critical));
+        }
+        if self.needs_key_id && header.key_id().is_none() {
+            return Err(Refusal(Detail::KeyId));
+        }
         match (self.profile, header.token_type()) {
-            (_, Some("at+jwt")) | (Profile::Plain, None | Some("jwt")) => Ok(()),
+            (_, TokenType::AccessToken) => Ok(()),
+            (Profile::Plain, TokenType::None | TokenType::Jwt) => Ok(()),
             _ => Err(Refusal(Detail::TokenType)),
         }
     }
 
     fn is_meant_for_us(&self, claims: &Registered<'_>) -> Result<(), Refusal> {
-        if let Some(issuer) = &self.issuer
-            && claims.issuer.as_deref() != Some(issuer)
-        {
+        if !self.is_of(claims) {
             return Err(Refusal(Detail::Issuer));
         }
-        let is_ours = |audience: &str| self.audiences.iter().any(|ours| ours == audience);
-        if !claims.audience.iter().any(|audience| is_ours(audience)) {
+        let is_ours = |audience: &str| {
+            self.audiences.as_ref().is_none_or(|ours| ours.iter().any(|our| our == audience))
+        };
+        if self.audiences.is_some() && !claims.audience.iter().any(|audience| is_ours(audience)) {
             return Err(Refusal(Detail::Audience));
         }
         // RFC 7800 §3.1, RFC 9449 §7.1: whoever has stolen a bound token has not the key; nobody asks for it here.
-        if claims.is_bound {
-            return Err(Refusal(Detail::Bound));
-        }
-        let has_subject = claims.subject.as_deref().is_some_and(|subject| !subject.is_empty());
-        let is_whole = has_subject && claims.has_client_id && claims.has_token_id;
-        let is_empty = claims.subject.is_some() && !has_subject;
-        match self.profile {
-            // RFC 9068 §2.2.
-            Profile::AccessToken if !is_whole || claims.issued.is_none() => {
-                Err(Refusal(Detail::Missing))
-            }
-            _ if is_empty => Err(Refusal(Detail::ClaimType)),
-            _ => Ok(()),
-        }
+        if claims.is_bound { Err(Refusal(Detail::Bound)) } else { Ok(()) }
     }
 
-    fn is_of_time(&self, claims: &Registered<'_>, now: f64) -> Result<(), Refusal> {
-        let expires = claims.expires.ok_or(Refusal(Detail::Missing))?;
-        // RFC 7519 §4.1.4: on or after.
-        if now >= expires + self.leeway_secs {
-            return Err(Refusal(Detail::Expired));
+    /// RFC 9068 §2.2: what an access token must say.
+    fn is_whole(&self, claims: &Registered<'_>) -> Result<(), Refusal> {
+        if claims.subject.as_deref() == Some("") {
+            return Err(Refusal(Detail::ClaimType));
         }
+        let is_whole = claims.subject.is_some()
+            && claims.times.issued.is_some()
+            && claims.has_client_id
+            && claims.has_token_id;
+        let is_plain = self.profile == Profile::Plain;
+        if is_whole || is_plain { Ok(()) } else { Err(Refusal(Detail::Missing)) }
+    }
+
+    pub(crate) fn is_of_time(&self, times: &Times, now: Timestamp) -> Result<(), Refusal> {
+        let now = now.as_millis() as f64 / 1000.0;
         let is_ahead = |at: Option<f64>| at.is_some_and(|at| at > now + self.leeway_secs);
-        if is_ahead(claims.not_before) || is_ahead(claims.issued) {
-            return Err(Refusal(Detail::NotYet));
+        match times.expires {
+            // RFC 7519 §4.1.4: on or after.
+            Some(expires) if now >= expires + self.leeway_secs => Err(Refusal(Detail::Expired)),
+            None if self.needs_expiry => Err(Refusal(Detail::Missing)),
+            // RFC 7519 §4.1.5, §4.1.6.
+            _ if is_ahead(times.not_before) || is_ahead(times.issued) => {
+                Err(Refusal(Detail::NotYet))
+            }
+            expires => {
+                let issued = times.issued.unwrap_or(now);
+                // Without `exp` it ends where its lifetime would.
+                let lives_for = expires.unwrap_or(now) - issued;
+                let is_too_long = lives_for > self.lifetime_max_secs;
+                if is_too_long { Err(Refusal(Detail::Lifetime)) } else { Ok(()) }
+            }
         }
-        if expires - claims.issued.unwrap_or(now) > self.lifetime_max_secs {
-            return Err(Refusal(Detail::Lifetime));
-        }
-        Ok(())
     }
 }
 
-/// The keys that a token of this header may be signed by: of its algorithm, and of its key id where both have one.
-fn candidates<'a>(keys: &'a KeySet, header: &'a TokenHeader) -> impl Iterator<Item = &'a Key> {
-    keys.keys().iter().filter(move |key| {
-        let is_named = match (header.key_id(), key.id()) {
-            (Some(wanted), Some(id)) => wanted == id,
-            (_, None) | (None, _) => true,
-        };
-        key.algorithm() == header.algorithm() && is_named
-    })
-}
-
-/// How many keys are tried for one token: a token without a key id must not be a lever.
-const TRIES_MAX: usize = 3;
+/// More than any server takes for a field.
+const BYTES_MAX_MAX: usize = 64 << 10;

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::HeaderName;
+use http::header::{self, HeaderName, HeaderValue};
 
 use crate::digest::Secret;
 use crate::fields::vary::is_secret;
-use crate::head::RequestHead;
+use crate::head::{Principal, RequestHead};
 
 /// Tells to which group of clients a request belongs: what is stored for one is never served to another.
 ///
@@ -32,11 +32,28 @@ type PartitionFn = dyn Fn(RequestHead<'_>) -> Option<Vec<u8>> + Send + Sync;
 
 #[derive(Clone)]
 enum How {
+    Principal,
     Header(HeaderName),
     With(Arc<PartitionFn>),
 }
 
 impl Partition {
+    /// By who asks: the [`Principal`](crate::head::Principal) that a layer further out has found, by issuer and subject.
+    ///
+    /// A request without one belongs to no partition. Since nobody else is served what was made for one, the answer to a
+    /// request with a bearer token may be stored without the word that RFC 9111 §3.5 asks for.
+    ///
+    /// ```
+    /// use tower_keep::cache::{CacheLayer, Partition};
+    /// use tower_keep::store::MemoryStore;
+    ///
+    /// let cache = CacheLayer::new(MemoryStore::with_bytes_max(1 << 20)).partition_by(Partition::principal());
+    /// # let _ = cache;
+    /// ```
+    pub fn principal() -> Self {
+        Self(How::Principal)
+    }
+
     /// By the value of a field that somebody you trust has set. Credentials and cookies are kept as keyed
     /// digests only.
     ///
@@ -66,15 +83,27 @@ impl Partition {
     /// Whether the other is a clone of this one, or reads the same field.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
+            (How::Principal, How::Principal) => true,
             (How::Header(one), How::Header(other)) => one == other,
             (How::With(one), How::With(other)) => Arc::ptr_eq(one, other),
             _ => false,
         }
     }
 
+    /// Whether it keeps who asks apart from every other, whose only credentials are those by which he is known.
+    pub(crate) fn is_of_one(&self, request: RequestHead<'_>) -> bool {
+        let is_bearer = |line: &HeaderValue| {
+            line.as_bytes().get(..BEARER.len()).is_some_and(|it| it.eq_ignore_ascii_case(BEARER))
+        };
+        matches!(self.0, How::Principal)
+            && request.extensions.get::<Principal>().is_some()
+            && request.headers.get_all(header::AUTHORIZATION).iter().all(is_bearer)
+    }
+
     pub(crate) fn of(&self, request: RequestHead<'_>, secret: &Secret) -> Option<Vec<u8>> {
         match &self.0 {
             How::With(name) => name(request),
+            How::Principal => request.extensions.get().map(Principal::to_bytes),
             How::Header(name) => {
                 let lines = || request.headers.get_all(name).iter().map(|line| line.as_bytes());
                 lines().next()?;
@@ -95,8 +124,11 @@ impl Partition {
 impl fmt::Debug for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            How::Principal => f.write_str("Partition::principal()"),
             How::Header(name) => write!(f, "Partition::header({name})"),
             How::With(_) => f.write_str("Partition::with(..)"),
         }
     }
 }
+
+const BEARER: &[u8] = b"bearer ";

@@ -19,6 +19,12 @@ impl Passed {
         request.extensions_mut().insert(Self(cores));
     }
 
+    /// Whether any core has seen it.
+    #[cfg(all(feature = "jwt", feature = "tracing"))]
+    pub(crate) fn is_on<ReqBody>(request: &Request<ReqBody>) -> bool {
+        request.extensions().get::<Self>().is_some()
+    }
+
     pub(crate) fn has<ReqBody>(request: &Request<ReqBody>, core: u64) -> bool {
         request.extensions().get::<Self>().is_some_and(|passed| passed.0.contains(&core))
     }

@@ -104,7 +104,11 @@ where
         let has_content =
             !request.body().is_end_stream() && request.body().size_hint().exact() != Some(0);
         let demand = match config.policy.eligible(head, &survey, has_content) {
-            Eligibility::Lookup(demand) => demand,
+            Eligibility::Lookup(mut demand) => {
+                // RFC 9111 §3.5 is about other users, and here there are none.
+                demand.has_authorization &= !config.telling.is_of_one(head);
+                demand
+            }
             Eligibility::Write(demand) => {
                 let finish = Finish::new(&self.config, core.id, head);
                 let (core, config) = (&self.core, &self.config);

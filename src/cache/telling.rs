@@ -77,6 +77,11 @@ impl Telling {
         parts.place(&self.start, &self.scheme, division, &survey).ok_or(Reason::Authority)
     }
 
+    /// Whether nobody else will be served what is stored for this request.
+    pub(crate) fn is_of_one(&self, request: RequestHead<'_>) -> bool {
+        self.partition.as_ref().is_some_and(|partition| partition.is_of_one(request))
+    }
+
     fn parts<'a>(&self, request: RequestHead<'a>) -> KeyParts<'a> {
         match &self.key {
             None => KeyParts::from(request),

@@ -6,7 +6,7 @@ use http::header::{self, HeaderMap, HeaderName};
 use crate::fields::cache_control::RequestDirectives;
 use crate::fields::list;
 use crate::fields::survey::{Seen, Survey};
-use crate::head::RequestHead;
+use crate::head::{Principal, RequestHead};
 use crate::rules::policy::{CachePolicy, RequestDirective};
 use crate::rules::reason::Reason;
 
@@ -27,6 +27,7 @@ pub(crate) struct Demand {
     pub(crate) is_head: bool,
     /// As far as the policy hears them.
     pub(crate) directives: RequestDirectives,
+    /// Or a principal, whom a cookie may have told.
     pub(crate) has_authorization: bool,
     pub(crate) has_cookie: bool,
     /// If-None-Match or If-Modified-Since.
@@ -77,7 +78,8 @@ impl CachePolicy {
                 true => self.heard(RequestDirectives::read(request.headers)),
                 false => RequestDirectives::default(),
             },
-            has_authorization: survey.has(Seen::Authorization),
+            has_authorization: survey.has(Seen::Authorization)
+                || request.extensions.get::<Principal>().is_some(),
             has_cookie: survey.has(Seen::Cookie),
             has_condition: survey.has(Seen::Condition),
             has_range: survey.has(Seen::Range),

@@ -1,0 +1,101 @@
+//! The service behind which all requests have a good token.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::auth::body::AuthBody;
+use crate::auth::future::JwtFuture;
+use crate::auth::gate::{Gate, Passage};
+use crate::auth::refusal::{Detail, Refusal};
+use crate::auth::token::TokenHeader;
+use crate::clock::Clock;
+
+/// A service that is called with good tokens alone; made by [`JwtLayer`](crate::auth::JwtLayer).
+#[derive(Debug)]
+pub struct Jwt<S, C> {
+    inner: S,
+    gate: Arc<Gate<C>>,
+}
+
+impl<S, C> Jwt<S, C> {
+    pub(crate) fn new(inner: S, gate: Arc<Gate<C>>) -> Self {
+        Self { inner, gate }
+    }
+}
+
+impl<S: Clone, C> Clone for Jwt<S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), gate: self.gate.clone() }
+    }
+}
+
+impl<S, C, ReqBody, B> Service<Request<ReqBody>> for Jwt<S, C>
+where
+    S: Service<Request<ReqBody>, Response = Response<B>> + Clone,
+    B: Body,
+    C: Clock,
+{
+    type Response = Response<AuthBody<B>>;
+    type Error = S::Error;
+    type Future = JwtFuture<S, ReqBody, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        match self.gate.look_at(&mut request) {
+            Passage::Open => JwtFuture::passing(self.inner.call(request)),
+            Passage::Closed(refusal) => {
+                JwtFuture::refusing(self.gate.refused(refusal, None, &request))
+            }
+            Passage::Ask(issuer, header) => self.ask(issuer, header, request),
+        }
+    }
+}
+
+impl<S, C: Clock> Jwt<S, C> {
+    /// Asks the issuer for newer keys before the request goes on, or not.
+    fn ask<ReqBody>(
+        &mut self,
+        issuer: usize,
+        header: TokenHeader,
+        request: Request<ReqBody>,
+    ) -> JwtFuture<S, ReqBody, C>
+    where
+        S: Service<Request<ReqBody>> + Clone,
+    {
+        let Some(keys) = self.gate.trusts.keys(issuer).cloned() else {
+            let refusal = Refusal(Detail::Issuer);
+            return JwtFuture::refusing(self.gate.refused(refusal, None, &request));
+        };
+        if keys.refreshed(&header).is_none() {
+            // What is known is all there is, or there is nothing.
+            let is_loaded = keys.keys().is_some();
+            let (detail, retry_after) = match is_loaded {
+                true => (Detail::Signature, None),
+                false => (Detail::Keys, Some(RETRY_AFTER)),
+            };
+            return JwtFuture::refusing(self.gate.refused(Refusal(detail), retry_after, &request));
+        }
+        let asking = Box::pin(async move {
+            match keys.refreshed(&header) {
+                Some(refreshed) => refreshed.await,
+                None => crate::auth::keys::Refreshed::Unavailable { retry_after: RETRY_AFTER },
+            }
+        });
+        // The one that is ready is the one that will be called.
+        let clone = self.inner.clone();
+        let inner = mem::replace(&mut self.inner, clone);
+        JwtFuture::asking(asking, issuer, inner, request, self.gate.clone())
+    }
+}
+
+/// When to come again where nobody says it.
+const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -1,0 +1,141 @@
+//! Who is believed, and whether a token is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::auth::floor::Floor;
+use crate::auth::jwk::KeySet;
+use crate::auth::keys::KeySource;
+use crate::auth::memo::Memo;
+use crate::auth::refusal::{Detail, Refusal};
+use crate::auth::token::TokenHeader;
+use crate::auth::unverified::{Unsigned, Unverified};
+use crate::auth::verified::Verified;
+use crate::auth::verify::Verifier;
+use crate::time::Moment;
+
+/// The issuers that are trusted, each with its own rules and keys, and what was verified of late.
+pub(crate) struct Trusts {
+    list: Vec<Trust>,
+    memo: Option<Memo>,
+    floor: Floor,
+    #[cfg(feature = "tracing")]
+    has_warned: std::sync::atomic::AtomicBool,
+}
+
+#[derive(Clone)]
+pub(crate) struct Trust {
+    pub(crate) verifier: Verifier,
+    pub(crate) keys: Arc<dyn KeySource>,
+}
+
+/// What a token is found to be.
+pub(crate) enum Finding {
+    Good(Verified),
+    Bad(Refusal),
+    /// All is well but that its key is not there. Newer keys of this issuer may have it.
+    NoKey(usize, TokenHeader),
+}
+
+impl Trusts {
+    pub(crate) fn new(list: Vec<Trust>, memo_bytes_max: usize) -> Self {
+        let memo = (memo_bytes_max > 0).then(|| Memo::new(memo_bytes_max));
+        Self {
+            list,
+            memo,
+            floor: Floor::new(),
+            #[cfg(feature = "tracing")]
+            has_warned: std::sync::atomic::AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn list(&self) -> &[Trust] {
+        &self.list
+    }
+
+    /// A cache in front of this layer answers without asking it. That may be meant, of what is public; it is said once, in
+    /// builds with assertions.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn warn_of_cache_outside<B>(&self, request: &http::Request<B>) {
+        use std::sync::atomic::Ordering;
+
+        if cfg!(debug_assertions)
+            && crate::cache::passed::Passed::is_on(request)
+            && !self.has_warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                target: "tower_keep::auth",
+                "a cache stands outside a JwtLayer: what it holds is served without a token"
+            );
+        }
+    }
+
+    pub(crate) fn keys(&self, issuer: usize) -> Option<&Arc<dyn KeySource>> {
+        self.list.get(issuer).map(|trust| &trust.keys)
+    }
+
+    /// By the keys that are known; those of one issuer may be newer.
+    pub(crate) fn judge(
+        &self,
+        token: &[u8],
+        now: Moment,
+        newer: Option<(usize, &KeySet)>,
+    ) -> Finding {
+        let memo = self.memo.as_ref();
+        // Where all tokens are signed by secrets, nothing is ever remembered, and no digest is worth its while.
+        let known = memo.filter(|memo| !memo.is_empty()).map(|memo| (memo, memo.digest(token)));
+        if let Some((memo, digest)) = &known
+            && let Some(remembered) = memo.find(digest)
+            && let Some(Trust { verifier, keys }) = self.list.get(remembered.issuer)
+        {
+            let is_signed = keys.keys().is_some_and(|keys| remembered.is_signed_by(&keys));
+            let times = remembered.verified.times();
+            if is_signed && verifier.is_of_time(times, self.floor.at(now)).is_ok() {
+                return Finding::Good(remembered.verified.clone());
+            }
+            memo.forget(digest);
+        }
+        self.judge_anew(token, now, newer).unwrap_or_else(Finding::Bad)
+    }
+
+    fn judge_anew(
+        &self,
+        token: &[u8],
+        now: Moment,
+        newer: Option<(usize, &KeySet)>,
+    ) -> Result<Finding, Refusal> {
+        let bytes_max = self.list.iter().map(|trust| trust.verifier.token_bytes_max()).max();
+        let unverified = Unverified::read(token, bytes_max.unwrap_or(0))?;
+        let claims = unverified.claims()?;
+        // RFC 8725 §3.8: its issuer's rules and its issuer's keys.
+        let issuer = self.list.iter().position(|trust| trust.verifier.is_of(&claims));
+        let issuer = issuer.ok_or(Refusal(Detail::Issuer))?;
+        let Trust { verifier, keys } = self.list.get(issuer).ok_or(Refusal(Detail::Issuer))?;
+        verifier.admit(&unverified, &claims, self.floor.at(now))?;
+        let keys = match newer {
+            Some((of, keys)) if of == issuer => Some(keys.clone()),
+            _ => keys.keys(),
+        };
+        let no_key = || Finding::NoKey(issuer, unverified.header().clone());
+        let Some(keys) = keys else { return Ok(no_key()) };
+        let key = match unverified.signer(&keys) {
+            Ok(key) => key,
+            Err(Unsigned::NoKey) => return Ok(no_key()),
+            Err(Unsigned::Forged) => return Err(Refusal(Detail::Signature)),
+        };
+        let said = verifier.said(&claims);
+        let verified = unverified.into_verified(said);
+        // A secret verifies as fast as a digest is made.
+        if let Some(memo) = self.memo.as_ref().filter(|_| !key.is_secret()) {
+            memo.remember(memo.digest(token), issuer, verified.clone(), key);
+        }
+        Ok(Finding::Good(verified))
+    }
+}
+
+impl fmt::Debug for Trusts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verifiers: Vec<_> = self.list.iter().map(|trust| &trust.verifier).collect();
+        f.debug_struct("Trusts").field("verifiers", &verifiers).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! A token between reading and believing it.
+
+use crate::auth::claims::Registered;
+use crate::auth::jwk::KeySet;
+use crate::auth::key::Key;
+use crate::auth::refusal::Refusal;
+use crate::auth::token::{Compact, TokenHeader};
+use crate::auth::verified::{Said, Verified};
+
+/// A token that was read, and of which nothing is verified.
+pub(crate) struct Unverified<'a> {
+    compact: Compact<'a>,
+    header: TokenHeader,
+    header_text: Vec<u8>,
+    claims_text: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// Why no key has signed a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsigned {
+    /// There is no key of its algorithm and id.
+    NoKey,
+    Forged,
+}
+
+impl<'a> Unverified<'a> {
+    pub(crate) fn read(token: &'a [u8], bytes_max: usize) -> Result<Self, Refusal> {
+        let compact = Compact::of(token, bytes_max)?;
+        let (header, header_text) = compact.header()?;
+        let (claims_text, signature) = (compact.claims()?, compact.signature()?);
+        Ok(Self { compact, header, header_text, claims_text, signature })
+    }
+
+    /// How long it is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.compact.bytes()
+    }
+
+    pub(crate) fn header(&self) -> &TokenHeader {
+        &self.header
+    }
+
+    /// The same token, of which all is verified.
+    pub(crate) fn into_verified(self, said: Said) -> Verified {
+        Verified::new(self.header_text, self.claims_text, said)
+    }
+
+    pub(crate) fn claims(&self) -> Result<Registered<'_>, Refusal> {
+        Registered::read(&self.claims_text)
+    }
+
+    /// The key that has signed it: of its algorithm, and of its key id where both have one (RFC 8725 §3.1).
+    pub(crate) fn signer<'k>(&self, keys: &'k KeySet) -> Result<&'k Key, Unsigned> {
+        let mut candidates = keys.keys().iter().filter(|key| {
+            let is_named = match (self.header.key_id(), key.id()) {
+                (Some(wanted), Some(id)) => wanted == id,
+                (_, None) | (None, _) => true,
+            };
+            key.algorithm() == self.header.algorithm() && is_named
+        });
+        let first = candidates.next().ok_or(Unsigned::NoKey)?;
+        std::iter::once(first)
+            .chain(candidates.take(TRIES_MAX - 1))
+            .find(|key| key.has_signed(self.compact.signed(), &self.signature))
+            .ok_or(Unsigned::Forged)
+    }
+}
+
+/// How many keys are tried for one token: a token without a key id must not be a lever.
+const TRIES_MAX: usize = 3;
