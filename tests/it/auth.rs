@@ -1,0 +1,3 @@
+//! Authentication by tokens, at the public layer.
+
+pub mod tokens;
