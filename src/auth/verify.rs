@@ -170,7 +170,10 @@ impl Verifier {
 }
 
 /// The keys that a token of this header may be signed by: of its algorithm, and of its key id where both have one.
-fn candidates<'a>(keys: &'a KeySet, header: &'a TokenHeader) -> impl Iterator<Item = &'a Key> {
+pub(crate) fn candidates<'a>(
+    keys: &'a KeySet,
+    header: &'a TokenHeader,
+) -> impl Iterator<Item = &'a Key> {
     keys.keys().iter().filter(move |key| {
         let is_named = match (header.key_id(), key.id()) {
             (Some(wanted), Some(id)) => wanted == id,
