@@ -1,0 +1,3 @@
+//! Tokens, and the keys that verify them.
+
+mod jwks;
