@@ -1,3 +1,4 @@
 //! Authentication by tokens, at the public layer.
 
+mod jwks;
 pub mod tokens;
