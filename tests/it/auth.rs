@@ -1,4 +1,5 @@
 //! Authentication by tokens, at the public layer.
 
+mod choices;
 mod jwks;
 pub mod tokens;
