@@ -15,7 +15,7 @@ mod verify;
 pub use algorithm::Algorithm;
 pub use claims::Verified;
 pub use jwk::KeySet;
-pub use key::{Key, KeyError, KeyErrorKind};
+pub use key::{Admission, Key, KeyError, KeyErrorKind};
 pub use keys::{KeySource, Refreshed};
 pub use refusal::{Refusal, RefusalKind};
 pub use token::TokenHeader;
