@@ -9,6 +9,7 @@
     reason = "a test may"
 )]
 
+mod auth;
 mod bodies;
 mod bounds;
 mod codecs;

@@ -1,0 +1,3 @@
+//! Tokens and keys.
+
+mod differential;
