@@ -80,7 +80,7 @@ pub use jwks::client::JwksClient;
 pub use jwks::error::{JwksError, JwksErrorKind};
 pub use jwks::options::JwksOptions;
 pub use jwks::stats::JwksStats;
-pub use key::{Key, KeyError, KeyErrorKind};
+pub use key::{Admission, Key, KeyError, KeyErrorKind};
 pub use keys::{KeySource, Refreshed};
 pub use layer::JwtLayer;
 pub use refusal::{Refusal, RefusalKind};

@@ -14,11 +14,13 @@ use http_body::Body;
 use tower::util::Oneshot;
 use tower_service::Service;
 
-use crate::auth::jwk::{self, FetchedError, KeySet};
+use crate::auth::jwk::KeySet;
+use crate::auth::jwk::fetched::{self, FetchedError};
 use crate::auth::jwks::document;
 use crate::auth::jwks::error::{JwksError, JwksErrorKind};
 use crate::auth::jwks::reply::{self, Worth};
 use crate::auth::jwks::url::{Schemes, schemes_of};
+use crate::auth::key::Admission;
 use crate::clock::Sleep;
 use crate::error::BoxError;
 use crate::time::Moment;
@@ -147,11 +149,12 @@ pub(super) struct Fetched {
 pub(super) async fn fetch(
     client: Arc<dyn Client>,
     place: Arc<Place>,
+    admission: Admission,
     known: Known,
     now: Moment,
     deadline: Option<Sleep>,
 ) -> Result<Fetched, JwksError> {
-    let mut fetched = pin!(attempt(&*client, &place, known, now));
+    let mut fetched = pin!(attempt(&*client, &place, admission, known, now));
     let mut deadline = deadline;
     poll_fn(|cx| {
         // A client that panics is one that fails: it must not take with it who asks again.
@@ -172,6 +175,7 @@ pub(super) async fn fetch(
 async fn attempt(
     client: &dyn Client,
     place: &Place,
+    admission: Admission,
     known: Known,
     now: Moment,
 ) -> Result<Fetched, JwksError> {
@@ -194,7 +198,7 @@ async fn attempt(
     let sent = known.validator.filter(|_| is_same);
     let reply = client.get(url, sent.clone()).await?;
     let keys = match reply.body {
-        Some(text) => Some(jwk::fetched(&text)?),
+        Some(text) => Some(fetched::read(&text, admission)?),
         None => None,
     };
     let validator = reply::validator(&reply.headers);

@@ -16,6 +16,7 @@ use crate::auth::jwks::reply::{INTERVAL_MAX, INTERVAL_MIN};
 use crate::auth::jwks::shared::{Shared, State};
 use crate::auth::jwks::stats::Counts;
 use crate::auth::jwks::url::{self, Metadata, Schemes};
+use crate::auth::key::Admission;
 use crate::cache::spawn::{CurrentRuntime, Spawn};
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
@@ -54,6 +55,7 @@ impl JwksOptions {
             stale_max: Duration::from_secs(86_400),
             wait_max: Duration::from_secs(2),
             deadline: Duration::from_secs(10),
+            admission: Admission::new(),
         };
         Self {
             rules,
@@ -71,6 +73,19 @@ impl JwksOptions {
     /// the issuer has withdrawn is used for at most so long, unless the issuer fails: see [`stale_max`](Self::stale_max).
     pub fn refresh_interval(mut self, length: Duration) -> Self {
         self.rules.interval = length.clamp(INTERVAL_MIN, INTERVAL_MAX);
+        self
+    }
+
+    /// What is taken of the keys beyond what they get by default: some issuers publish RSA keys without `alg`.
+    ///
+    /// ```
+    /// use tower_keep::auth::{Admission, Algorithm, JwksKeys};
+    ///
+    /// let options = JwksKeys::options().admission(Admission::new().rsa_algorithm(Algorithm::Rs256));
+    /// # let _ = options;
+    /// ```
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.rules.admission = admission;
         self
     }
 

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::auth::jwks::reply::{INTERVAL_MAX, INTERVAL_MIN};
+use crate::auth::key::Admission;
 use crate::time::{Moment, Ticks};
 
 /// What is configured.
@@ -15,6 +16,7 @@ pub(super) struct Rules {
     pub(super) stale_max: Duration,
     pub(super) wait_max: Duration,
     pub(super) deadline: Duration,
+    pub(super) admission: Admission,
 }
 
 impl Rules {

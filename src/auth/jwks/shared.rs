@@ -142,9 +142,11 @@ impl Shared {
         state.began = now;
         self.publish(state, None);
         let (client, place) = (self.client.clone(), self.place.clone());
-        let (known, clock, deadline) =
-            (state.known.clone(), self.clock.clone(), self.rules.deadline);
-        Box::pin(async move { fetch(client, place, known, now, clock.sleep(deadline)).await })
+        let (known, clock) = (state.known.clone(), self.clock.clone());
+        let Rules { admission, deadline, .. } = self.rules;
+        Box::pin(
+            async move { fetch(client, place, admission, known, now, clock.sleep(deadline)).await },
+        )
     }
 
     /// The fetch on its way has come to this.

@@ -7,6 +7,7 @@ const RULES: Rules = Rules {
     stale_max: Duration::from_secs(86_400),
     wait_max: Duration::from_secs(2),
     deadline: Duration::from_secs(10),
+    admission: Admission::new(),
 };
 
 fn secs(secs: u64) -> Duration {
