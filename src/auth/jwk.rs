@@ -80,7 +80,7 @@ impl Key {
     /// ```
     /// use tower_keep::auth::{Admission, Algorithm, Key};
     ///
-    /// # let modulus = "7".repeat(340) + "w";
+    /// # let modulus = "7".repeat(341) + "w";
     /// let jwk = format!(r#"{{"kty":"RSA","e":"AQAB","n":"{modulus}"}}"#);
     /// let admission = Admission::new().rsa_algorithm(Algorithm::Ps256);
     /// let key = Key::from_jwk_with(jwk.as_bytes(), admission).unwrap();

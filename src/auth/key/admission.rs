@@ -8,7 +8,7 @@ use crate::auth::algorithm::{Algorithm, Family};
 /// use tower_keep::auth::{Admission, Algorithm, KeyErrorKind, KeySet};
 ///
 /// // Some providers publish RSA keys that do not say by `alg` what they are for.
-/// # let modulus = "7".repeat(340) + "w";
+/// # let modulus = "7".repeat(341) + "w";
 /// let jwks = format!(r#"{{"keys":[{{"kty":"RSA","use":"sig","kid":"a","e":"AQAB","n":"{modulus}"}}]}}"#);
 /// let (keys, left_out) = KeySet::from_jwks(jwks.as_bytes()).unwrap();
 /// assert_eq!((keys.keys().len(), left_out), (0, 1));
@@ -43,7 +43,7 @@ impl Admission {
     /// ```
     /// use tower_keep::auth::{Admission, Key};
     ///
-    /// # let modulus = "7".repeat(340) + "w";
+    /// # let modulus = "7".repeat(341) + "w";
     /// let jwk = format!(r#"{{"kty":"RSA","alg":"RS256","e":"Aw","n":"{modulus}"}}"#);
     /// assert!(Key::from_jwk(jwk.as_bytes()).is_err());
     /// assert!(Key::from_jwk_with(jwk.as_bytes(), Admission::new().any_rsa_exponent()).is_ok());

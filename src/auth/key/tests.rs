@@ -149,10 +149,19 @@ fn j10_a_secret_of_printable_text_looks_like_a_pass_phrase() {
     assert!(!Key::ed25519(&decoded(ED25519)).unwrap().looks_like_a_pass_phrase());
 }
 
+/// The other point of the same x.
+fn other_point() -> serde_json::Value {
+    let mut jwk = samples::p256();
+    jwk["y"] = "VwEC1Arq3mnfJQMLwY8XsNsL8PB9tVQexgNIkQT1tiE".into();
+    jwk
+}
+
 #[test]
 fn j28_a_key_is_the_same_by_id_algorithm_and_material() {
     let modulus = samples::rsa_modulus();
     let rsa = |algorithm| Key::rsa(algorithm, &modulus, &[1, 0, 1], STRICT()).unwrap();
+    let granted = Admission::new().any_rsa_exponent();
+    let json = |jwk: serde_json::Value| Key::from_jwk(jwk.to_string().as_bytes()).unwrap();
     let secret = |algorithm, byte| Key::secret(algorithm, &[byte; 64]).unwrap();
     let keys = [
         rsa(Rs256),
@@ -164,7 +173,12 @@ fn j28_a_key_is_the_same_by_id_algorithm_and_material() {
         secret(Hs512, 1),
         secret(Hs256, 2),
         secret(Hs256, 2).with_id("a"),
+        Key::rsa(Rs256, &modulus, &[3], granted).unwrap(),
+        Key::rsa(Rs256, &[0xff; 256], &[1, 0, 1], STRICT()).unwrap(),
         Key::ed25519(&decoded(ED25519)).unwrap(),
+        Key::ed25519(&[7; 32]).unwrap(),
+        json(samples::p256()),
+        json(other_point()),
     ];
     for (at, key) in keys.iter().enumerate() {
         for (other_at, other) in keys.iter().enumerate() {

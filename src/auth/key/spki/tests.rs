@@ -146,11 +146,36 @@ fn what_is_not_der_to_the_bit_is_refused() {
 }
 
 #[test]
+fn no_two_texts_are_one_key() {
+    for (algorithm, pem) in [
+        (Rs256, samples::RSA_PEM),
+        (Es256, samples::P256_PEM),
+        (Es512, samples::P521_PEM),
+        (EdDsa, samples::ED25519_PEM),
+    ] {
+        let (_, mut der) = pem::decode_vec(pem.as_bytes()).unwrap();
+        let key = Key::from_der(algorithm, &der).unwrap();
+        let mut taken = 0;
+        for bit in 0..der.len() * 8 {
+            der[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(other) = Key::from_der(algorithm, &der) {
+                assert_ne!(other, key, "{algorithm} {bit}");
+                taken += 1;
+            }
+            der[bit / 8] ^= 1 << (bit % 8);
+        }
+        // Moduli differ, and the library does not look whether y of Ed25519 has an x.
+        assert_eq!(taken > 0, matches!(algorithm, Rs256 | EdDsa), "{algorithm} {taken}");
+    }
+}
+
+#[test]
 fn parameters_are_those_of_the_key_type() {
     let wrong = Some(KeyErrorKind::Algorithm);
     let key = rsa_key(&samples::rsa_modulus(), &[1, 0, 1]);
     assert_eq!(kind(Key::from_der(Rs256, &info(RSA, &[], &key))), wrong, "no NULL");
     assert_eq!(kind(Key::from_der(Rs256, &info(RSA, &of(RSA), &key))), wrong);
+    assert_eq!(kind(Key::from_der(Rs256, &info(EC, NULL, &key))), wrong, "another type");
     // RFC 4055 §1.2: for PSS alone.
     assert_eq!(kind(Key::from_der(Ps256, &info(RSASSA_PSS, &[], &key))), None);
     assert_eq!(kind(Key::from_der(Rs256, &info(RSASSA_PSS, &[], &key))), wrong);
@@ -177,6 +202,8 @@ fn parameters_are_those_of_the_key_type() {
     let malformed = Some(KeyErrorKind::Malformed);
     let compressed = [&[2 + (point[64] & 1)], &point[1..33]].concat();
     assert_eq!(kind(Key::from_der(Es256, &info(EC, &of(P256), &compressed))), malformed);
+    let hybrid = [&[6 + (point[64] & 1)], &point[1..]].concat();
+    assert_eq!(kind(Key::from_der(Es256, &info(EC, &of(P256), &hybrid))), malformed);
     assert_eq!(kind(Key::from_der(Es256, &info(EC, &of(P256), &[0]))), malformed, "at infinity");
     assert_eq!(kind(Key::from_der(Es256, &info(EC, &of(P256), &[]))), malformed);
     let point = [7; 32];

@@ -18,8 +18,10 @@ pub(super) const ALGORITHMS: &[&str] = &[
     "ES384", "EdDSA",
 ];
 
+type Sign = dyn Fn(&[u8]) -> Vec<u8>;
+
 pub(super) struct Signer {
-    pub(super) sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    pub(super) sign: Box<Sign>,
     pub(super) key: Key,
     pub(super) theirs: DecodingKey,
 }
