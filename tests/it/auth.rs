@@ -2,12 +2,14 @@
 
 mod admission;
 mod answers;
+mod caches;
 mod curves;
 mod extensions;
 mod grpc;
 mod guarded;
 mod headers;
 mod lent;
+mod partitions;
 mod remembered;
 mod requirements;
 mod scopes;
