@@ -113,10 +113,18 @@ impl Signers {
     }
 
     /// A token of this header and these claims, as they stand.
-    pub fn token_of(&self, algorithm: Algorithm, header: &str, claims: &str) -> String {
-        let signed = format!("{}.{}", encoded(header), encoded(claims));
-        let signature = encoded(self.sign(algorithm, signed.as_bytes()));
-        format!("{signed}.{signature}")
+    pub fn token_of(
+        &self,
+        algorithm: Algorithm,
+        header: impl AsRef<[u8]>,
+        claims: impl AsRef<[u8]>,
+    ) -> String {
+        self.signed(algorithm, &format!("{}.{}", encoded(header), encoded(claims)))
+    }
+
+    /// Header and claims as they were encoded, with the signature behind them.
+    pub fn signed(&self, algorithm: Algorithm, parts: &str) -> String {
+        format!("{parts}.{}", encoded(self.sign(algorithm, parts.as_bytes())))
     }
 
     /// A token of the header that the algorithm has, and these claims.
@@ -151,6 +159,26 @@ pub fn claims_with(changes: Value) -> Value {
         };
     }
     claims
+}
+
+/// The same with this text as the value, which may be no JSON. Without a text the name is not there.
+pub fn claims_text(name: &str, value: Option<&str>) -> String {
+    with_text(claims_with(json!({ name: null })), name, value)
+}
+
+/// The header that the algorithm has, likewise.
+pub fn header_text(algorithm: Algorithm, name: &str, value: Option<&str>) -> String {
+    let mut header = header(algorithm);
+    header.as_object_mut().unwrap().remove(name);
+    with_text(header, name, value)
+}
+
+fn with_text(object: Value, name: &str, value: Option<&str>) -> String {
+    let text = object.to_string();
+    match value {
+        Some(value) => format!("{{\"{name}\":{value},{}", &text[1..]),
+        None => text,
+    }
 }
 
 pub fn verifier() -> Verifier {
