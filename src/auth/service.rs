@@ -12,6 +12,7 @@ use tower_service::Service;
 use crate::auth::body::AuthBody;
 use crate::auth::future::JwtFuture;
 use crate::auth::gate::{Gate, Passage};
+use crate::auth::keys::Refreshed;
 use crate::auth::refusal::{Detail, Refusal};
 use crate::auth::token::TokenHeader;
 use crate::clock::Clock;
@@ -75,19 +76,14 @@ impl<S, C: Clock> Jwt<S, C> {
             let refusal = Refusal(Detail::Issuer);
             return JwtFuture::refusing(self.gate.refused(refusal, None, &request));
         };
-        if keys.refreshed(&header).is_none() {
-            // What is known is all there is, or there is nothing.
-            let is_loaded = keys.keys().is_some();
-            let (detail, retry_after) = match is_loaded {
-                true => (Detail::Signature, None),
-                false => (Detail::Keys, Some(RETRY_AFTER)),
-            };
-            return JwtFuture::refusing(self.gate.refused(Refusal(detail), retry_after, &request));
-        }
         let asking = Box::pin(async move {
             match keys.refreshed(&header) {
                 Some(refreshed) => refreshed.await,
-                None => crate::auth::keys::Refreshed::Unavailable { retry_after: RETRY_AFTER },
+                // What is known is all there is.
+                None => match keys.keys() {
+                    Some(keys) => Refreshed::Current(keys),
+                    None => Refreshed::Unavailable { retry_after: RETRY_AFTER },
+                },
             }
         });
         // The one that is ready is the one that will be called.

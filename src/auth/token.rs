@@ -153,7 +153,12 @@ impl TokenHeader {
                 }
                 // RFC 7797, RFC 7516 §4.1: the claims would be something else than they are read as; RFC 7519 §5.2: nested.
                 ("b64" | "zip" | "enc" | "cty", _) => return Err(Refusal(Detail::HeaderMember)),
-                // RFC 8725 §3.10: keys that a token brings along (jku, jwk, x5u, x5c) are not looked at, and all else is unknown.
+                // RFC 8725 §3.10: keys that a token brings along, or points to, are not looked at, but they are of their types.
+                ("jku" | "x5u" | "x5t" | "x5t#S256", Value::String(_)) => {}
+                ("jwk", Value::Object(_)) | ("x5c", Value::Array(_)) => {}
+                ("jku" | "x5u" | "x5t" | "x5t#S256" | "jwk" | "x5c", _) => {
+                    return Err(Refusal(Detail::HeaderMember));
+                }
                 _ => {}
             }
         }

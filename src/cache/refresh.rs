@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::{future, pin::pin};
 
 use http::header::{self, HeaderMap, HeaderName};
-use http::{Extensions, Method, Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -23,7 +23,8 @@ use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::fields::survey::Survey;
 use crate::fields::vary::is_secret;
-use crate::head::{Principal, RequestHead};
+use crate::head::RequestHead;
+use crate::rules::identity;
 use crate::rules::request::EARLY_DATA;
 use crate::store::Store;
 
@@ -120,7 +121,7 @@ fn request_for<St: Store, C: Clock>(
         *request.headers_mut() = kept_fields(head.headers, kept);
         *request.extensions_mut() = head.extensions.clone();
         if !is_partitioned {
-            lend_no_identity(request.extensions_mut());
+            identity::forget(request.extensions_mut());
         }
         let is_same = {
             let head = RequestHead::from(&request);
@@ -134,13 +135,6 @@ fn request_for<St: Store, C: Clock>(
             request
         })
     })
-}
-
-/// Who asked is not who it is asked for.
-fn lend_no_identity(extensions: &mut Extensions) {
-    extensions.remove::<Principal>();
-    #[cfg(feature = "jwt")]
-    extensions.remove::<crate::auth::verified::Verified>();
 }
 
 fn kept_fields(all: &HeaderMap, kept: &dyn Fn(&HeaderName) -> bool) -> HeaderMap {

@@ -2,6 +2,7 @@
 //! reason out. One file per section; no clock, no I/O, no locks.
 
 pub(crate) mod freshness;
+pub(crate) mod identity;
 pub(crate) mod invalidate;
 pub(crate) mod partial;
 pub(crate) mod parts;

@@ -6,7 +6,8 @@ use http::header::{self, HeaderMap, HeaderName};
 use crate::fields::cache_control::RequestDirectives;
 use crate::fields::list;
 use crate::fields::survey::{Seen, Survey};
-use crate::head::{Principal, RequestHead};
+use crate::head::RequestHead;
+use crate::rules::identity;
 use crate::rules::policy::{CachePolicy, RequestDirective};
 use crate::rules::reason::Reason;
 
@@ -27,7 +28,7 @@ pub(crate) struct Demand {
     pub(crate) is_head: bool,
     /// As far as the policy hears them.
     pub(crate) directives: RequestDirectives,
-    /// Or a principal, whom a cookie may have told.
+    /// Or an identity that a layer further out has found, perhaps by a cookie.
     pub(crate) has_authorization: bool,
     pub(crate) has_cookie: bool,
     /// If-None-Match or If-Modified-Since.
@@ -79,7 +80,7 @@ impl CachePolicy {
                 false => RequestDirectives::default(),
             },
             has_authorization: survey.has(Seen::Authorization)
-                || request.extensions.get::<Principal>().is_some(),
+                || identity::is_known(request.extensions),
             has_cookie: survey.has(Seen::Cookie),
             has_condition: survey.has(Seen::Condition),
             has_range: survey.has(Seen::Range),

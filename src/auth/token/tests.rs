@@ -143,11 +143,22 @@ fn j15_what_would_change_the_payload_is_refused_and_keys_in_it_are_not_looked_at
         }
     }
     let plain = header(r#"{"alg":"RS256","kid":"a"}"#).unwrap();
-    for member in
-        [r#""jwk":{"kty":"RSA"}"#, r#""jku":"http://a.test""#, r#""x5u":1"#, r#""x5c":[]"#]
-    {
+    for member in [
+        r#""jwk":{"kty":"RSA"}"#,
+        r#""jku":"http://a.test""#,
+        r#""x5u":"http://a.test""#,
+        r#""x5c":[]"#,
+    ] {
         let text = format!(r#"{{"alg":"RS256","kid":"a",{member}}}"#);
         assert_eq!(header(&text).unwrap(), plain, "{member}");
+    }
+}
+
+#[test]
+fn j15_keys_in_it_are_of_their_types() {
+    for name in ["jku", "x5u", "x5t", "x5t#S256", "jwk", "x5c"] {
+        let text = format!("{{\"alg\":\"HS256\",\"{name}\":1}}");
+        assert_eq!(header(&text), Err(Detail::HeaderMember), "{name}");
     }
 }
 
