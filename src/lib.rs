@@ -1,4 +1,4 @@
-//! An HTTP cache that is right, as a tower layer for axum, tonic and hyper services.
+//! An HTTP cache that is right, conditional requests and stateless authentication, as tower layers for axum, tonic and hyper services.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -37,6 +37,8 @@
 //! Apart from the cache, or inside it, [`conditional`] gives dynamic responses an `ETag`, answers clients that hold them with 304,
 //! sends the ranges that they ask for, and keeps writes from overwriting what their client has not seen.
 //!
+//! With the feature `jwt`, `auth` verifies who asks from the token alone, and tells the cache.
+//!
 //! # How to choose
 //!
 //! - **The policy.** [`CachePolicy::shared`] is for a service of your own, [`CachePolicy::rfc9111`] for a
@@ -45,7 +47,8 @@
 //!   last. Anything with get, put and remove is a [`Store`]; [`DynStore`] picks one when the program runs.
 //!   One that several instances share needs a [`Ledger`], so that a purge reaches all of them.
 //! - **Who shares.** By default everybody. [`CacheLayer::partition_by`] keeps groups of clients apart,
-//!   [`CacheLayer::private_by`] makes it a cache for each user.
+//!   [`CacheLayer::private_by`] makes it a cache for each user. Behind a `JwtLayer`,
+//!   [`Partition::principal`](cache::Partition::principal) is who asks.
 //! - **Tags.** Handlers that set no `ETag` get one by [`EtagLayer`](conditional::EtagLayer), inside a
 //!   [`ConditionalLayer`](conditional::ConditionalLayer), inside the cache.
 //! - **Where to put it.** Inside authentication, outside compression and the layers of [`conditional`]: what the cache stores is then what
@@ -270,6 +273,6 @@ pub mod time;
 pub use error::BoxError;
 
 /// The README's own code, so that it compiles.
-#[cfg(all(doctest, feature = "axum"))]
+#[cfg(all(doctest, feature = "axum", feature = "jwks-client"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -32,13 +32,39 @@ fn an_event_says_why_a_response_was_not_stored() {
             cache.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         });
     });
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("response not stored") && log.contains("no-store"), "{log}");
     assert!(!log.contains("hidden"), "{log}");
 }
 
+#[cfg(feature = "jwt")]
+#[test]
+fn j10_an_event_warns_of_a_pass_phrase_and_does_not_show_it() {
+    use tower_keep::auth::{Algorithm, Key};
+
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        Key::secret(Algorithm::Hs256, &[7; 32]).unwrap();
+        assert_eq!(log.text(), "");
+        Key::secret(Algorithm::Hs256, b"correct horse battery staple 2026").unwrap();
+    });
+    let text = log.text();
+    assert!(
+        text.contains("WARN tower_keep::auth: a secret looks like a pass phrase algorithm=HS256"),
+        "{text}"
+    );
+    assert!(!text.contains("horse"), "{text}");
+}
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

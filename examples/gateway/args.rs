@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use crate::size;
+use crate::tokens::TokenFlags;
 use crate::upstream::Upstream;
 
 pub(crate) enum Command {
@@ -27,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) upstream_timeout: Duration,
     pub(crate) tag_header: Option<HeaderName>,
     pub(crate) etag: bool,
+    pub(crate) tokens: Option<TokenFlags>,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) admin_secret_file: Option<PathBuf>,
 }
@@ -46,7 +48,7 @@ pub(crate) enum Mode {
 
 /// What is wrong with the command line, in words for who typed it.
 #[derive(Debug)]
-pub(crate) struct Wrong(String);
+pub(crate) struct Wrong(pub(crate) String);
 
 pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wrong> {
     let mut given = match read(args)? {
@@ -62,6 +64,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wro
         upstream_timeout: given.or("--upstream-timeout", "30s", size::duration)?,
         tag_header: given.optional("--tag-header", field_name)?,
         etag: given.switch("--etag"),
+        tokens: TokenFlags::read(&mut given)?,
         admin: given.optional("--admin", address)?,
         admin_secret_file: given.optional("--admin-secret-file", |path| Ok(path.into()))?,
     };
@@ -72,14 +75,14 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wro
 }
 
 /// The value of each flag; of a switch it is empty.
-struct Given(BTreeMap<&'static str, String>);
+pub(crate) struct Given(BTreeMap<&'static str, String>);
 
 impl Given {
-    fn switch(&mut self, flag: &str) -> bool {
+    pub(crate) fn switch(&mut self, flag: &str) -> bool {
         self.0.remove(flag).is_some()
     }
 
-    fn optional<T>(&mut self, flag: &str, read: Reader<T>) -> Result<Option<T>, Wrong> {
+    pub(crate) fn optional<T>(&mut self, flag: &str, read: Reader<T>) -> Result<Option<T>, Wrong> {
         match self.0.remove(flag) {
             None => Ok(None),
             Some(value) => read(&value)
@@ -88,12 +91,17 @@ impl Given {
         }
     }
 
-    fn or<T>(&mut self, flag: &'static str, value: &str, read: Reader<T>) -> Result<T, Wrong> {
+    pub(crate) fn or<T>(
+        &mut self,
+        flag: &'static str,
+        value: &str,
+        read: Reader<T>,
+    ) -> Result<T, Wrong> {
         self.0.entry(flag).or_insert_with(|| value.to_owned());
         self.required(flag, read)
     }
 
-    fn required<T>(&mut self, flag: &str, read: Reader<T>) -> Result<T, Wrong> {
+    pub(crate) fn required<T>(&mut self, flag: &str, read: Reader<T>) -> Result<T, Wrong> {
         self.optional(flag, read)?.ok_or_else(|| Wrong(format!("{flag} is required")))
     }
 }
@@ -105,7 +113,7 @@ impl fmt::Display for Wrong {
 }
 
 /// Reads a value, or says what it should have been.
-type Reader<T> = fn(&str) -> Result<T, String>;
+pub(crate) type Reader<T> = fn(&str) -> Result<T, String>;
 
 /// Splits the arguments into flags and values; `None` when help is wanted.
 fn read(args: impl Iterator<Item = OsString>) -> Result<Option<Given>, Wrong> {
@@ -172,7 +180,7 @@ fn field_name(value: &str) -> Result<HeaderName, String> {
     value.parse().map_err(|_| "expected the name of a response field, such as Surrogate-Key".into())
 }
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 17] = [
     "--listen",
     "--upstream",
     "--store",
@@ -183,6 +191,13 @@ const FLAGS: [&str; 10] = [
     "--etag",
     "--admin",
     "--admin-secret-file",
+    "--jwt-keys",
+    "--jwks-url",
+    "--issuer",
+    "--audience",
+    "--typ",
+    "--require-scope",
+    "--partition-by",
 ];
 
 /// The flags that stand alone.
@@ -209,6 +224,15 @@ Usage: gateway --listen ADDRESS:PORT --upstream http://HOST[:PORT][/BASE] [FLAGS
                                Made of the body, which is read to its end first: for a second at most, up to 1 MiB,
                                and only where its length is known; any other streams on without a tag. If-Match of
                                a write is still for the upstream alone, which does not know these tags
+  --jwt-keys FILE              lets only requests pass that carry a good token (Authorization: Bearer), signed by a key of this
+                               JWK Set; it may hold secrets (oct), and then nothing else
+  --jwks-url URL               the same, with the keys that the issuer publishes there; https, or http to this machine
+  --issuer TEXT                who must have issued the token: its iss, exactly
+  --audience TEXT              whom it must be for: one of its aud, exactly
+  --typ at+jwt|JWT             at+jwt: access tokens as in RFC 9068; JWT: plain ones too, such as ID tokens [at+jwt]
+  --require-scope \"WORD...\"   what its scope must have
+  --partition-by CLAIM         stores responses apart for each value of this claim; sub: for each user, and then also what the
+                               upstream does not call public
   --admin ADDRESS:PORT         GET /healthz and GET /stats, kept apart from what is served
   --admin-secret-file FILE     adds POST /purge to --admin, for who sends what is in FILE (16 bytes to 4 KiB, one
                                line) as Authorization: Bearer; without this flag there is no /purge

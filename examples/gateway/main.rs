@@ -18,6 +18,9 @@
 //! or with its tag, while nothing is stored is answered 206 or 304, as by an upstream that can do that: it is stored only
 //! when somebody gets all of it.
 //!
+//! With `--jwt-keys` or `--jwks-url` ([`tokens`], a build with `--features jwks-client`) one more stands in front of the cache, so that
+//! nothing is served to who has no good token, stored or not.
+//!
 //! Method, path, query, fields, status and trailers pass as they are. What does not:
 //!
 //! - CONNECT is answered 405: this is a gateway to one upstream, not a tunnel to anywhere.
@@ -47,6 +50,7 @@ mod purging;
 mod server;
 mod signals;
 mod size;
+mod tokens;
 mod upstream;
 
 use std::io::Write as _;
@@ -59,6 +63,7 @@ use http::HeaderName;
 use proxy::Proxy;
 use purging::Secret;
 use signals::Signals;
+use tokens::Guard;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tower::Layer as _;
@@ -111,10 +116,15 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     let StoreKind::Memory { bytes_max } = config.store;
     let entry_bytes_max = config.entry_bytes_max.saturating_add(FIELDS_ALLOWANCE);
     let store = MemoryStore::with_bytes_max(bytes_max).entry_bytes_max(entry_bytes_max);
+    let guard = config.tokens.map(Guard::new).transpose()?;
     let cache = CacheLayer::new(store.clone())
         .policy(policy(config.mode, config.tag_header))
         .body_bytes_max(config.entry_bytes_max)
         .cache_status(NAME);
+    let cache = match guard.as_ref().and_then(|guard| guard.partition.clone()) {
+        Some(partition) => cache.partition_by(partition),
+        None => cache,
+    };
     let handle = cache.handle();
     let proxy = Proxy::new(config.upstream, config.upstream_timeout);
 
@@ -129,12 +139,19 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     let stopped = async {
         let _ = stopped.await;
     };
-    let mut serving = match config.etag {
-        true => {
-            let tagging = (ConditionalLayer::new(), EtagLayer::new());
+    let tagging = (ConditionalLayer::new(), EtagLayer::new());
+    let mut serving = match (guard, config.etag) {
+        (None, false) => tokio::spawn(server::serve(public, cache.layer(proxy), stopped)),
+        (None, true) => {
             tokio::spawn(server::serve(public, cache.layer(tagging.layer(proxy)), stopped))
         }
-        false => tokio::spawn(server::serve(public, cache.layer(proxy), stopped)),
+        (Some(guard), false) => {
+            tokio::spawn(server::serve(public, guard.layer(cache.layer(proxy)), stopped))
+        }
+        (Some(guard), true) => {
+            let cached = cache.layer(tagging.layer(proxy));
+            tokio::spawn(server::serve(public, guard.layer(cached), stopped))
+        }
     };
     signals.next().await;
     let _ = stop.send(());

@@ -20,7 +20,7 @@ pub(crate) struct Limits {
 pub(crate) enum Value<'a> {
     Null,
     Bool(bool),
-    /// By the grammar of numbers, of any size.
+    /// By the grammar of numbers, and no greater than an f64 holds.
     Number(&'a str),
     String(Cow<'a, str>),
     /// The text of it, from bracket to bracket, which was read to be what it should be.
@@ -195,11 +195,19 @@ impl<'a> Reader<'a> {
         if self.take(b'.') {
             self.digits()?;
         }
-        if self.take(b'e') || self.take(b'E') {
+        let has_exponent = self.take(b'e') || self.take(b'E');
+        if has_exponent {
             let _ = self.take(b'+') || self.take(b'-');
             self.digits()?;
         }
-        Ok(Value::Number(self.since(begin)))
+        let text = self.since(begin);
+        // RFC 7493 §2.2: what is greater than an f64 holds, some parsers take for infinite and others refuse.
+        let is_short = text.len() <= DIGITS_SAFE && !has_exponent;
+        if is_short || text.parse().is_ok_and(f64::is_finite) {
+            Ok(Value::Number(text))
+        } else {
+            Err(Malformed::Syntax)
+        }
     }
 
     fn digits(&mut self) -> Result<(), Malformed> {
@@ -273,6 +281,9 @@ impl<'a> Reader<'a> {
         })
     }
 }
+
+/// A number of so many digits fits an f64.
+const DIGITS_SAFE: usize = 300;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! Keys as JSON (RFC 7517), and sets of them.
 
+pub(crate) mod fetched;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::auth::algorithm::{Algorithm, Family};
 use crate::auth::json::{self, Limits, Value};
-use crate::auth::key::{Key, KeyError, KeyErrorKind};
+use crate::auth::key::{Admission, Key, KeyError, KeyErrorKind};
 
 /// The members of a JWK, by name.
 struct Members<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
@@ -32,10 +34,14 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Bytes, which have to be there.
+    /// Bytes, which have to be there (RFC 7515 §2: without padding or white space). They are wiped in the end, whether all could be
+    /// decoded or not. The text is the caller's; a copy of it is made only where it holds an escape, and that one is not wiped.
     fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let text = self.text(name)?.ok_or(MALFORMED)?;
-        URL_SAFE_NO_PAD.decode(text).map(Zeroizing::new).map_err(|_| MALFORMED)
+        let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| MALFORMED)?;
+        bytes.truncate(length);
+        Ok(bytes)
     }
 }
 
@@ -43,7 +49,10 @@ impl Key {
     /// A key as JSON (RFC 7517 §4): `oct`, `RSA`, `EC` or `OKP`.
     ///
     /// It must say by `alg` which algorithm it is for; where the curve says it already, `alg` may be missing. `use` and `key_ops`
-    /// must allow to verify. A private key is refused.
+    /// must allow to verify. A private key is refused, and a text of more than [`TEXT_BYTES_MAX`](Self::TEXT_BYTES_MAX).
+    ///
+    /// The text stays the caller's, who should wipe it if there is a secret in it. Of what is decoded from it nothing is left but the
+    /// key.
     ///
     /// # Errors
     ///
@@ -59,10 +68,32 @@ impl Key {
     /// assert_eq!((key.algorithm(), key.id()), (Algorithm::EdDsa, Some("a")));
     /// ```
     pub fn from_jwk(text: &[u8]) -> Result<Self, KeyError> {
+        Self::from_jwk_with(text, Admission::new())
+    }
+
+    /// [`from_jwk`](Self::from_jwk), with more admitted.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// use tower_keep::auth::{Admission, Algorithm, Key};
+    ///
+    /// # let modulus = "7".repeat(341) + "w";
+    /// let jwk = format!(r#"{{"kty":"RSA","e":"AQAB","n":"{modulus}"}}"#);
+    /// let admission = Admission::new().rsa_algorithm(Algorithm::Ps256);
+    /// let key = Key::from_jwk_with(jwk.as_bytes(), admission).unwrap();
+    /// assert_eq!(key.algorithm(), Algorithm::Ps256);
+    /// ```
+    pub fn from_jwk_with(text: &[u8], admission: Admission) -> Result<Self, KeyError> {
+        if text.len() > Self::TEXT_BYTES_MAX {
+            return Err(MALFORMED);
+        }
         let members = Members::of(text)?;
         let key_type = members.text("kty")?.ok_or(MALFORMED)?;
         is_for_verifying(&members)?;
-        let algorithm = algorithm(&members, key_type)?;
+        let algorithm = algorithm(&members, key_type, admission)?;
         // RFC 7518 §6: of these types alone, and what makes them private.
         if key_type != "oct"
             && ["d", "p", "q", "dp", "dq", "qi", "oth"]
@@ -73,7 +104,7 @@ impl Key {
         }
         let key = match key_type {
             "oct" => Self::secret(algorithm, &members.bytes("k")?),
-            "RSA" => Self::rsa(algorithm, &members.bytes("n")?, &members.bytes("e")?),
+            "RSA" => Self::rsa(algorithm, &members.bytes("n")?, &members.bytes("e")?, admission),
             "EC" => Self::ec(algorithm, &members.bytes("x")?, &members.bytes("y")?),
             _ => Self::ed25519(&members.bytes("x")?),
         }?;
@@ -94,15 +125,29 @@ fn is_for_verifying(members: &Members<'_>) -> Result<(), KeyError> {
         None => Ok(()),
         Some(Value::Array(text)) => {
             let operations = json::elements(text, LIMITS).map_err(|_| MALFORMED)?;
-            let verifies = |operation: &Value<'_>| *operation == Value::String("verify".into());
-            if operations.iter().any(verifies) { Ok(()) } else { Err(wrong) }
+            // Strings, each once. Eight are registered.
+            let is_string = |operation: &Value<'_>| matches!(operation, Value::String(_));
+            let is_first =
+                |(at, operation)| operations.iter().take(at).all(|other| other != operation);
+            if operations.len() > OPERATIONS_MAX
+                || !operations.iter().all(is_string)
+                || !operations.iter().enumerate().all(is_first)
+            {
+                return Err(MALFORMED);
+            }
+            let verify = Value::String("verify".into());
+            if operations.contains(&verify) { Ok(()) } else { Err(wrong) }
         }
         Some(_) => Err(MALFORMED),
     }
 }
 
-/// The one algorithm of a key: what it says, or else what its curve leaves.
-fn algorithm(members: &Members<'_>, key_type: &str) -> Result<Algorithm, KeyError> {
+/// The one algorithm of a key: what it says, or else what its curve leaves or the caller has said.
+fn algorithm(
+    members: &Members<'_>,
+    key_type: &str,
+    admission: Admission,
+) -> Result<Algorithm, KeyError> {
     let wrong = KeyError(KeyErrorKind::Algorithm);
     let (family, of_curve) = match (key_type, members.text("crv")?) {
         ("oct", None) => (Family::Hmac, None),
@@ -116,7 +161,7 @@ fn algorithm(members: &Members<'_>, key_type: &str) -> Result<Algorithm, KeyErro
     let said = match members.text("alg")? {
         // RFC 8725 §3.1: a name that is not known is not passed over.
         Some(name) => Some(Algorithm::named(name).ok_or(wrong)?),
-        None => of_curve,
+        None => of_curve.or(admission.algorithm_of(family)),
     };
     let algorithm = said.ok_or(wrong)?;
     let fits = algorithm.family() == family && of_curve.is_none_or(|of| of == algorithm);
@@ -134,7 +179,7 @@ fn algorithm(members: &Members<'_>, key_type: &str) -> Result<Algorithm, KeyErro
 /// let keys = KeySet::new([old.with_id("2026-10"), new.with_id("2026-11")]).unwrap();
 /// assert_eq!(keys.keys().len(), 2);
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySet {
     keys: Arc<[Key]>,
 }
@@ -142,6 +187,9 @@ pub struct KeySet {
 impl KeySet {
     /// The most keys of a set.
     pub const KEYS_MAX: usize = 100;
+
+    /// The longest text of a set, in bytes.
+    pub const TEXT_BYTES_MAX: usize = 256 << 10;
 
     /// A set of these.
     ///
@@ -161,8 +209,29 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// If it is no set, or one that [`new`](Self::new) refuses.
+    /// If it is no set, one that [`new`](Self::new) refuses, or longer than [`TEXT_BYTES_MAX`](Self::TEXT_BYTES_MAX).
+    ///
+    /// ```
+    /// use tower_keep::auth::KeySet;
+    ///
+    /// let jwks = br#"{"keys":[{"kty":"OKP","crv":"X448","x":"AA"},{
+    ///     "kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    /// let (keys, left_out) = KeySet::from_jwks(jwks).unwrap();
+    /// assert_eq!((keys.keys().len(), left_out), (1, 1));
+    /// ```
     pub fn from_jwks(text: &[u8]) -> Result<(Self, usize), KeyError> {
+        Self::from_jwks_with(text, Admission::new())
+    }
+
+    /// [`from_jwks`](Self::from_jwks), with more admitted. [`Admission`] has an example.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn from_jwks_with(text: &[u8], admission: Admission) -> Result<(Self, usize), KeyError> {
+        if text.len() > Self::TEXT_BYTES_MAX {
+            return Err(KeyError(KeyErrorKind::Set));
+        }
         let members = Members::of(text)?;
         let Some(Value::Array(keys)) = members.get("keys") else { return Err(MALFORMED) };
         let keys = json::elements(keys, LIMITS).map_err(|_| MALFORMED)?;
@@ -172,8 +241,9 @@ impl KeySet {
             let Value::Object(text) = key else { return Err(MALFORMED) };
             // Of those too that cannot be used: what a set is, one key of it less does not change.
             let members = Members::of(text)?;
-            let id = members.text("kid")?.map(str::to_owned);
-            let is_secret = members.text("kty")? == Some("oct");
+            // Of another type they say nothing, and the key is left out.
+            let id = members.text("kid").ok().flatten().map(str::to_owned);
+            let is_secret = members.text("kty") == Ok(Some("oct"));
             let clashes = |(other, was_secret): &(Option<String>, bool)| {
                 *was_secret != is_secret || (id.is_some() && *other == id)
             };
@@ -181,7 +251,7 @@ impl KeySet {
                 return Err(KeyError(KeyErrorKind::Set));
             }
             seen.push((id, is_secret));
-            match Key::from_jwk(text) {
+            match Key::from_jwk_with(text, admission) {
                 Ok(key) => add(&mut set, key)?,
                 Err(_) => left_out += 1,
             }
@@ -208,3 +278,7 @@ fn add(set: &mut Vec<Key>, key: Key) -> Result<(), KeyError> {
 
 const MALFORMED: KeyError = KeyError(KeyErrorKind::Malformed);
 const LIMITS: Limits = Limits { depth: 6, members: 32 };
+const OPERATIONS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests;

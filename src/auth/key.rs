@@ -1,6 +1,10 @@
 //! Keys that verify: each is parsed once, and belongs to one algorithm (RFC 8725 §3.1).
 
-use std::error::Error;
+mod admission;
+mod error;
+mod spki;
+mod weak;
+
 use std::fmt;
 
 use aws_lc_rs::hmac;
@@ -8,28 +12,58 @@ use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyCom
 
 use crate::auth::algorithm::{Algorithm, Family};
 
+pub use admission::Admission;
+pub use error::{KeyError, KeyErrorKind};
+
 /// A key that verifies the signatures of one algorithm. It never shows what it is made of.
+///
+/// Keys are equal that are of one id, algorithm and material.
+///
+/// ```
+/// use tower_keep::auth::{Algorithm, Key};
+///
+/// let [one, same, other] = [7, 7, 8].map(|byte| Key::secret(Algorithm::Hs256, &[byte; 32]).unwrap());
+/// assert_eq!(one, same);
+/// assert_ne!(one, other);
+/// assert_ne!(one, same.with_id("a"));
+/// ```
 #[derive(Clone)]
 pub struct Key {
     id: Option<String>,
     algorithm: Algorithm,
     material: Material,
+    /// Of algorithm and material.
+    digest: [u8; 32],
+    /// Of these and the id.
+    identity: [u8; 32],
 }
 
 /// Public keys and secrets are of different types, so that no byte of one is ever taken for the other.
 #[derive(Clone)]
 enum Material {
-    // In a box: it holds the states of two hashes.
-    Secret(Box<hmac::Key>),
+    /// The secret itself is not kept: only the two hash states that HMAC makes of it, which serve as well as the secret does. The
+    /// library wipes them when the key is dropped, and at once the padded secret that it makes them from. What is not wiped: the
+    /// caller's own copy, and what moving the states into the box leaves on the stack.
+    Secret {
+        states: Box<hmac::Key>,
+        is_text: bool,
+    },
     Public(ParsedPublicKey),
 }
 
 impl Key {
-    /// A secret for HMAC, at least as long as the hash (RFC 7518 §3.2).
+    /// The longest text of one key, in bytes.
+    pub const TEXT_BYTES_MAX: usize = 64 << 10;
+
+    /// A secret for HMAC, at least as long as the hash (RFC 7518 §3.2). Take random bytes: one that
+    /// [looks like a pass phrase](Self::looks_like_a_pass_phrase) is taken, but with the feature `tracing` an event warns of it.
+    ///
+    /// The bytes stay the caller's, who should wipe them; the key wipes what it keeps when it is dropped.
     ///
     /// # Errors
     ///
-    /// If the algorithm is not one of `HS256`, `HS384` and `HS512`, or the secret is too short.
+    /// If the algorithm is not one of `HS256`, `HS384` and `HS512`, the secret is too short, or it is a key in PEM or a public key in
+    /// DER.
     ///
     /// ```
     /// use tower_keep::auth::{Algorithm, Key};
@@ -47,17 +81,28 @@ impl Key {
         if secret.len() < bytes_min {
             return Err(KeyError(KeyErrorKind::Weak));
         }
-        Ok(Self {
-            id: None,
-            algorithm,
-            material: Material::Secret(Box::new(hmac::Key::new(hash, secret))),
-        })
+        // RFC 8725 §2.1: what is public is no secret, whoever has configured it as one.
+        if spki::is_public(secret) {
+            return Err(KeyError(KeyErrorKind::Format));
+        }
+        let states = Box::new(hmac::Key::new(hash, secret));
+        let is_text = is_text(secret);
+        #[cfg(feature = "tracing")]
+        if is_text {
+            tracing::warn!(target: "tower_keep::auth", %algorithm, "a secret looks like a pass phrase");
+        }
+        // A tag of the secret's own in place of a plain digest, which is quicker to guess from. No token has a NUL byte, so none is
+        // signed by it.
+        let tag = hmac::sign(&states, b"\0identity");
+        Ok(Self::of(algorithm, &[tag.as_ref()], Material::Secret { states, is_text }))
     }
 
     /// With the id by which tokens name it.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
+        let id = id.into();
+        self.identity = digest(&[&self.digest, id.as_bytes()]);
+        self.id = Some(id);
         self
     }
 
@@ -71,11 +116,25 @@ impl Key {
         self.algorithm
     }
 
+    /// Whether it is a secret that is all printable text in UTF-8: perhaps a pass phrase, which can be guessed (RFC 8725 §3.5), or
+    /// digits of random bytes that somebody forgot to decode. Random bytes as such look like this once in 10^10 times at most.
+    ///
+    /// ```
+    /// use tower_keep::auth::{Algorithm, Key};
+    ///
+    /// let key = Key::secret(Algorithm::Hs256, b"correct horse battery staple 2026").unwrap();
+    /// assert!(key.looks_like_a_pass_phrase());
+    /// ```
+    pub fn looks_like_a_pass_phrase(&self) -> bool {
+        matches!(self.material, Material::Secret { is_text: true, .. })
+    }
+
     /// An RSA key (RFC 7518 §3.3, §6.3.1), of components in big-endian order without leading zeros.
     pub(crate) fn rsa(
         algorithm: Algorithm,
         modulus: &[u8],
         exponent: &[u8],
+        admission: Admission,
     ) -> Result<Self, KeyError> {
         let parameters: &'static RsaParameters = match algorithm {
             Algorithm::Rs256 => &signature::RSA_PKCS1_2048_8192_SHA256,
@@ -86,15 +145,24 @@ impl Key {
             Algorithm::Ps512 => &signature::RSA_PSS_2048_8192_SHA512,
             _ => return Err(KeyError(KeyErrorKind::Algorithm)),
         };
-        let [first, ..] = modulus else { return Err(KeyError(KeyErrorKind::Malformed)) };
+        // RFC 7518 §6.3.1.1: "the minimum number of octets".
+        let [first, last] = [modulus.first(), modulus.last()].map(Option::<&u8>::copied);
+        let (Some(first @ 1..), Some(last), Some(1..)) = (first, last, exponent.first()) else {
+            return Err(MALFORMED);
+        };
         let bits = (modulus.len() * 8).saturating_sub(first.leading_zeros() as usize);
-        if !MODULUS_BITS.contains(&bits) || exponent != EXPONENT || is_roca(modulus) {
+        let is_weak = !MODULUS_BITS.contains(&bits)
+            || !admission.takes_exponent(exponent)
+            // Two primes make no even number.
+            || last % 2 == 0
+            || weak::is_roca(modulus);
+        if is_weak {
             return Err(KeyError(KeyErrorKind::Weak));
         }
         RsaPublicKeyComponents { n: modulus, e: exponent }
             .to_parsed_public_key(parameters)
-            .map(|key| Self::public(algorithm, key))
-            .map_err(|_| KeyError(KeyErrorKind::Malformed))
+            .map(|key| Self::of(algorithm, &[modulus, exponent], Material::Public(key)))
+            .map_err(|_| MALFORMED)
     }
 
     /// A point of a curve (RFC 7518 §6.2.1), its coordinates of full length. The library refuses one that is not on the
@@ -108,49 +176,61 @@ impl Key {
                 _ => return Err(KeyError(KeyErrorKind::Algorithm)),
             };
         if x.len() != coordinate_bytes || y.len() != coordinate_bytes {
-            return Err(KeyError(KeyErrorKind::Malformed));
+            return Err(MALFORMED);
         }
         // SEC 1 §2.3.3: uncompressed.
         ParsedPublicKey::new(parameters, [&[4], x, y].concat())
-            .map(|key| Self::public(algorithm, key))
-            .map_err(|_| KeyError(KeyErrorKind::Malformed))
+            .map(|key| Self::of(algorithm, &[x, y], Material::Public(key)))
+            .map_err(|_| MALFORMED)
     }
 
-    /// A key of Ed25519 (RFC 8037 §2). One of low order verifies what nobody has signed.
+    /// A key of Ed25519 (RFC 8037 §2). One of low order verifies what nobody has signed. One that is no point of the curve is taken,
+    /// and verifies nothing.
     pub(crate) fn ed25519(key: &[u8]) -> Result<Self, KeyError> {
-        let Ok(point) = <[u8; 32]>::try_from(key) else {
-            return Err(KeyError(KeyErrorKind::Malformed));
-        };
-        if is_of_low_order(point) {
+        let point = <[u8; 32]>::try_from(key).map_err(|_| MALFORMED)?;
+        if !weak::is_reduced(point) {
+            return Err(MALFORMED);
+        }
+        if weak::is_of_low_order(point) {
             return Err(KeyError(KeyErrorKind::Weak));
         }
         ParsedPublicKey::new(&signature::ED25519, point)
-            .map(|key| Self::public(Algorithm::EdDsa, key))
-            .map_err(|_| KeyError(KeyErrorKind::Malformed))
+            .map(|key| Self::of(Algorithm::EdDsa, &[&point], Material::Public(key)))
+            .map_err(|_| MALFORMED)
     }
 
-    fn public(algorithm: Algorithm, key: ParsedPublicKey) -> Self {
-        Self { id: None, algorithm, material: Material::Public(key) }
+    /// A key without an id. The parts are its material in one spelling.
+    fn of(algorithm: Algorithm, parts: &[&[u8]], material: Material) -> Self {
+        let digest = digest(&[&[algorithm.name().as_bytes()], parts].concat());
+        Self { id: None, algorithm, material, digest, identity: digest }
     }
 
     /// Whether this is the key's signature of the message.
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.material {
             // In constant time.
-            Material::Secret(key) => hmac::verify(key, message, signature).is_ok(),
+            Material::Secret { states, .. } => hmac::verify(states, message, signature).is_ok(),
             Material::Public(key) => key.verify_sig(message, signature).is_ok(),
         }
-    }
-
-    /// TEMPORARY
-    pub(crate) fn identity(&self) -> &[u8; 32] {
-        &[0; 32]
     }
 
     pub(crate) fn is_secret(&self) -> bool {
         self.algorithm.family() == Family::Hmac
     }
+
+    /// What tells it from every other key: a digest of id, algorithm and material. It is for this process alone, and never shown.
+    pub(crate) fn identity(&self) -> &[u8; 32] {
+        &self.identity
+    }
 }
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Key {}
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,105 +238,25 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Why a key is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyError(pub(crate) KeyErrorKind);
-
-/// The kinds of what is wrong with a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum KeyErrorKind {
-    /// It is not what a key of its type is: a member is missing, of another type, or of another length.
-    Malformed,
-    /// Its algorithm is not known, or does not go with its type.
-    Algorithm,
-    /// It is not for verifying signatures.
-    Use,
-    /// It can be guessed or computed: too short, or made by a generator that is known to be broken.
-    Weak,
-    /// It is a private key. Whoever verifies needs none.
-    Private,
-    /// The set has secrets beside public keys, or one id twice.
-    Set,
-}
-
-impl KeyError {
-    /// What is wrong.
-    pub fn kind(&self) -> KeyErrorKind {
-        self.0
+/// Of all parts, each with its length, so that no two lists read alike.
+fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_be_bytes()).update(part);
     }
+    *hasher.finalize().as_bytes()
 }
 
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            KeyErrorKind::Malformed => "the key is malformed",
-            KeyErrorKind::Algorithm => {
-                "the key is of an algorithm that is not known or does not go with it"
-            }
-            KeyErrorKind::Use => "the key is not for verifying signatures",
-            KeyErrorKind::Weak => "the key is too weak",
-            KeyErrorKind::Private => "the key is a private one",
-            KeyErrorKind::Set => "the set mixes secrets and public keys, or has one id twice",
-        })
-    }
+/// Text that a person may have typed, with the end of a line or without.
+fn is_text(secret: &[u8]) -> bool {
+    let is_typed = |char: char| !char.is_control() || matches!(char, '\n' | '\r' | '\t');
+    std::str::from_utf8(secret).is_ok_and(|text| text.chars().all(is_typed))
 }
 
-impl Error for KeyError {}
-
-/// CVE-2017-15361: a modulus of that generator is a power of 65537 modulo each small prime; of others hardly one is.
-fn is_roca(modulus: &[u8]) -> bool {
-    PRIMES.iter().all(|prime| {
-        let residue = modulus.iter().fold(0, |rest, byte| (rest << 8 | u32::from(*byte)) % prime);
-        let mut power = 1;
-        (0..*prime).any(|_| {
-            power = power * (65_537 % prime) % prime;
-            power == residue
-        })
-    })
-}
-
-/// The points whose order divides 8, the sign of x aside, also where y is not reduced (RFC 7748 §7 has the like for X25519).
-fn is_of_low_order(mut point: [u8; 32]) -> bool {
-    let [.., last] = &mut point;
-    *last &= 0x7f;
-    LOW_ORDER.contains(&point)
-}
-
+const MALFORMED: KeyError = KeyError(KeyErrorKind::Malformed);
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-/// 65537.
-const EXPONENT: &[u8] = &[1, 0, 1];
-const PRIMES: [u32; 38] = [
-    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
-    101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
-];
-const LOW_ORDER: [[u8; 32]; 7] = [
-    [
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0,
-    ],
-    [
-        1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0,
-    ],
-    [
-        38, 232, 149, 143, 194, 178, 39, 176, 69, 195, 244, 137, 242, 239, 152, 240, 213, 223, 172,
-        5, 211, 198, 51, 57, 177, 56, 2, 136, 109, 83, 252, 5,
-    ],
-    [
-        199, 23, 106, 112, 61, 77, 216, 79, 186, 60, 11, 118, 13, 16, 103, 15, 42, 32, 83, 250, 44,
-        57, 204, 198, 78, 199, 253, 119, 146, 172, 3, 122,
-    ],
-    [
-        236, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 127,
-    ],
-    [
-        237, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 127,
-    ],
-    [
-        238, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 127,
-    ],
-];
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

@@ -99,6 +99,22 @@ impl TokenHeader {
     /// The longest key id, in bytes.
     pub const KEY_ID_BYTES_MAX: usize = 128;
 
+    /// The header of a token of at most 8 KiB, such as a [`KeySource`](crate::auth::KeySource) is asked with.
+    ///
+    /// # Errors
+    ///
+    /// If it is no token, or one that is refused by its header alone.
+    ///
+    /// ```
+    /// use tower_keep::auth::{Algorithm, TokenHeader};
+    ///
+    /// let header = TokenHeader::of(b"eyJhbGciOiJFUzI1NiIsImtpZCI6ImEifQ.e30.AA").unwrap();
+    /// assert_eq!((header.algorithm(), header.key_id()), (Algorithm::Es256, Some("a")));
+    /// ```
+    pub fn of(token: &[u8]) -> Result<Self, Refusal> {
+        Compact::of(token, 8 << 10)?.header().map(|(header, _)| header)
+    }
+
     /// How the token claims to be signed.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm

@@ -50,21 +50,29 @@ impl<'a> Unverified<'a> {
         Registered::read(&self.claims_text)
     }
 
-    /// The key that has signed it: of its algorithm, and of its key id where both have one (RFC 8725 §3.1).
+    /// The key that has signed it.
     pub(crate) fn signer<'k>(&self, keys: &'k KeySet) -> Result<&'k Key, Unsigned> {
-        let mut candidates = keys.keys().iter().filter(|key| {
-            let is_named = match (self.header.key_id(), key.id()) {
-                (Some(wanted), Some(id)) => wanted == id,
-                (_, None) | (None, _) => true,
-            };
-            key.algorithm() == self.header.algorithm() && is_named
-        });
+        let mut candidates = candidates(keys, &self.header);
         let first = candidates.next().ok_or(Unsigned::NoKey)?;
         std::iter::once(first)
             .chain(candidates.take(TRIES_MAX - 1))
             .find(|key| key.has_signed(self.compact.signed(), &self.signature))
             .ok_or(Unsigned::Forged)
     }
+}
+
+/// The keys that a token of this header may be signed by: of its algorithm, and of its key id where both have one (RFC 8725 §3.1).
+pub(crate) fn candidates<'k>(
+    keys: &'k KeySet,
+    header: &TokenHeader,
+) -> impl Iterator<Item = &'k Key> {
+    keys.keys().iter().filter(move |key| {
+        let is_named = match (header.key_id(), key.id()) {
+            (Some(wanted), Some(id)) => wanted == id,
+            (_, None) | (None, _) => true,
+        };
+        key.algorithm() == header.algorithm() && is_named
+    })
 }
 
 /// How many keys are tried for one token: a token without a key id must not be a lever.

@@ -1,5 +1,7 @@
 //! The public vectors, where they are: see `docs/evidence.md`.
 
+mod rfc;
+
 use serde_json::Value;
 
 use super::jwk::KeySet;

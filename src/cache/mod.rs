@@ -56,7 +56,7 @@ mod refresh;
 mod service;
 mod shared_names;
 mod source;
-mod spawn;
+pub(crate) mod spawn;
 mod stamps;
 mod stats;
 mod steering;

@@ -1,5 +1,8 @@
 //! Authentication by tokens, at the public layer.
 
+mod choices;
+mod differential;
+mod jwks;
 mod admission;
 mod answers;
 mod caches;

@@ -9,4 +9,5 @@ mod program;
 mod purging;
 mod streaming;
 mod tagging;
+mod tokens;
 mod wire;

@@ -50,6 +50,32 @@ fn a_name_stands_once_at_every_depth_and_in_every_spelling() {
 }
 
 #[test]
+fn a_number_is_one_that_an_f64_holds() {
+    let (small, great) = (format!("1{}", "0".repeat(308)), format!("1{}", "0".repeat(309)));
+    for (number, is_one) in [
+        ("1.7976931348623157e308", true),
+        ("1e308", true),
+        ("1E+309", false),
+        ("-1e309", false),
+        ("1e-999999999999", true),
+        ("1e999999999999", false),
+        ("0e999999999999", true),
+        (&small, true),
+        (&great, false),
+        (&format!("-{great}.5"), false),
+    ] {
+        for text in [format!("{{\"a\":{number}}}"), format!("{{\"a\":[{{\"b\":{number}}}]}}")] {
+            assert_eq!(read(&text).is_ok(), is_one, "{number}");
+            assert_eq!(
+                serde_json::from_str::<serde_json::Value>(&text).is_ok(),
+                is_one,
+                "{number}"
+            );
+        }
+    }
+}
+
+#[test]
 fn depth_and_members_are_bounded() {
     assert!(read(r#"{"a":{"b":[[]]}}"#).is_ok());
     assert_eq!(read(r#"{"a":{"b":[[[]]]}}"#), Err(Malformed::Limit));

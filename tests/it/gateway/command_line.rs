@@ -17,6 +17,13 @@ async fn help_prints_every_flag_and_exits_0() {
         "--etag",
         "--admin",
         "--admin-secret-file",
+        "--jwt-keys",
+        "--jwks-url",
+        "--issuer",
+        "--audience",
+        "--typ",
+        "--require-scope",
+        "--partition-by",
         "POST /purge",
     ] {
         assert!(text.contains(flag), "{flag}");
