@@ -30,7 +30,7 @@ use tower_keep::store::{MemoryStore, Wait};
 use tower_keep::test_util::ManualClock;
 use tracing_subscriber::fmt::MakeWriter;
 
-use tokens::{bearer, claims_with, header_text, others, signers, verifier};
+use tokens::{bearer, change, claims_with, header_text, others, signers, verifier};
 
 const MARK: &str = "zq7hidden";
 
@@ -48,7 +48,7 @@ fn request(fields: &Fields<'_>) -> Request<Body> {
 fn marked(changes: Value, header: Option<(&str, &str)>) -> String {
     let mut claims =
         claims_with(json!({"sub": MARK, "jti": MARK, "client_id": MARK, "email": MARK}));
-    claims.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    change(&mut claims, changes);
     let (name, value) = header.unwrap_or(("kid", "\"zq7hidden\""));
     signers().token_of(Es256, header_text(Es256, name, Some(value)), claims.to_string())
 }

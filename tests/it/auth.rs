@@ -1,18 +1,18 @@
 //! Authentication by tokens, at the public layer.
 
-mod choices;
-mod differential;
-mod jwks;
 mod admission;
 mod answers;
 mod caches;
+mod choices;
 mod curves;
+mod differential;
 mod extensions;
 mod extractors;
 mod grpc;
 mod guarded;
 mod headers;
 mod hostile;
+mod jwks;
 mod lent;
 mod partitions;
 mod ready;

@@ -189,5 +189,4 @@ fn j29_an_encrypted_or_nested_token_is_refused() {
     }
     assert_eq!(guarded.verdict(&of(header(Es256).to_string(), &inner)), CLAIMS);
     assert_eq!(guarded.verdict(&of(header(Es256).to_string(), format!("{inner:?}"))), CLAIMS);
-    assert!(inner.len() > ISSUER.len());
 }

@@ -54,7 +54,7 @@ impl Signers {
     /// The key that verifies, as a JWK with its algorithm as key id.
     pub fn jwk(&self, algorithm: Algorithm) -> Value {
         let mut jwk = match algorithm {
-            Algorithm::Hs256 => json!({"kty": "oct", "k": encoded(&self.secret)}),
+            Algorithm::Hs256 => json!({"kty": "oct", "k": encoded(self.secret)}),
             Algorithm::Rs256 | Algorithm::Ps256 => {
                 let public: PublicKeyComponents<Vec<u8>> = self.rsa.public_key().into();
                 json!({"kty": "RSA", "n": encoded(&public.n), "e": encoded(&public.e)})
