@@ -20,6 +20,7 @@ mod remembered;
 mod requirements;
 mod scopes;
 mod scripted_keys;
+mod secrecy;
 mod secrets;
 mod shapes;
 mod sources;

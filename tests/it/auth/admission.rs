@@ -5,7 +5,7 @@ use tower_keep::auth::Algorithm::{self, EdDsa, Es256, Hs256, Rs256};
 use tower_keep::auth::KeySet;
 
 use super::guarded::{Guarded, PASSES, PUBLIC};
-use super::tokens::{claims, header_text, signers, verifier};
+use super::tokens::{change, claims, header_text, signers, verifier};
 
 pub const SIGNATURE: &str = "no key of this algorithm and id has signed it";
 
@@ -19,12 +19,7 @@ pub fn published(keys: &[Value]) -> (Guarded, usize) {
 /// The key of this algorithm with other members; `null` takes one away.
 pub fn jwk(algorithm: Algorithm, changes: Value) -> Value {
     let mut jwk = signers().jwk(algorithm);
-    for (name, value) in changes.as_object().unwrap() {
-        match value {
-            Value::Null => jwk.as_object_mut().unwrap().remove(name),
-            value => jwk.as_object_mut().unwrap().insert(name.clone(), value.clone()),
-        };
-    }
+    change(&mut jwk, changes);
     jwk
 }
 

@@ -9,7 +9,7 @@ use tower_keep::time::Timestamp;
 use super::tokens::{NOW, claims_with, encoded, header, signers, verifier};
 
 fn verify(verifier: &Verifier, header: &Value, claims: &Value) -> Result<Verified, Refusal> {
-    let token = signers().token_of(Algorithm::Es256, &header.to_string(), &claims.to_string());
+    let token = signers().token_of(Algorithm::Es256, header.to_string(), claims.to_string());
     let keys = signers().keys(&[Algorithm::Es256]);
     verifier.verify(token.as_bytes(), &keys, Timestamp::from_secs(NOW as i64))
 }

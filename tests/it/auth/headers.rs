@@ -2,11 +2,11 @@
 
 use serde_json::json;
 use tower_keep::auth::Algorithm::{EdDsa, Es256, Hs256, Rs256};
-use tower_keep::auth::{KeySet, Verified};
+use tower_keep::auth::KeySet;
 
 use super::guarded::{Guarded, PASSES, PUBLIC};
 use super::scripted_keys::Script;
-use super::tokens::{claims, encoded, header_text, others, signers, verifier};
+use super::tokens::{claims, encoded, header_text, signers, verifier};
 
 const ALGORITHM: &str = "the algorithm is not known";
 pub const MEMBER: &str = "the header has a member of another type, or one that may not stand there";

@@ -16,7 +16,7 @@ use super::tokens::{claims, encoded, header, signers, verifier};
 fn j08_public_keys_sign_nothing() {
     for of_key in PUBLIC {
         let jwk = signers().jwk(of_key);
-        let (guarded, _) = published(&[jwk.clone()]);
+        let (guarded, _) = published(std::slice::from_ref(&jwk));
         let part =
             |name: &str| jwk[name].as_str().map(|text| URL_SAFE_NO_PAD.decode(text).unwrap());
         let mut secrets: Vec<Vec<u8>> = vec![Vec::new(), jwk.to_string().into_bytes()];

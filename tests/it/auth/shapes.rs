@@ -4,9 +4,7 @@ use http::HeaderValue;
 use tower_keep::auth::Algorithm::{Es256, Hs256, Rs256};
 
 use super::guarded::{Guarded, PASSES};
-use super::tokens::{
-    ISSUER, claims, claims_text, encoded, header, header_text, others, signers, verifier,
-};
+use super::tokens::{claims, encoded, header, header_text, others, signers, verifier};
 use crate::support::request;
 
 pub const SHAPE: &str = "not three parts of base64url with dots between them";
@@ -191,5 +189,4 @@ fn j29_an_encrypted_or_nested_token_is_refused() {
     }
     assert_eq!(guarded.verdict(&of(header(Es256).to_string(), &inner)), CLAIMS);
     assert_eq!(guarded.verdict(&of(header(Es256).to_string(), format!("{inner:?}"))), CLAIMS);
-    assert!(inner.len() > ISSUER.len());
 }

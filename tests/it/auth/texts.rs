@@ -100,7 +100,7 @@ fn no_objects(object: &str) -> Vec<Vec<u8>> {
         format!("{object}//"),
         format!("\u{a0}{object}"),
         format!("[{object}]"),
-        format!("{:?}", object),
+        format!("{object:?}"),
         open.to_owned(),
         format!("{open},}}"),
         format!("{open},x:1}}"),

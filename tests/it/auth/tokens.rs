@@ -54,7 +54,7 @@ impl Signers {
     /// The key that verifies, as a JWK with its algorithm as key id.
     pub fn jwk(&self, algorithm: Algorithm) -> Value {
         let mut jwk = match algorithm {
-            Algorithm::Hs256 => json!({"kty": "oct", "k": encoded(&self.secret)}),
+            Algorithm::Hs256 => json!({"kty": "oct", "k": encoded(self.secret)}),
             Algorithm::Rs256 | Algorithm::Ps256 => {
                 let public: PublicKeyComponents<Vec<u8>> = self.rsa.public_key().into();
                 json!({"kty": "RSA", "n": encoded(&public.n), "e": encoded(&public.e)})
@@ -129,7 +129,7 @@ impl Signers {
 
     /// A token of the header that the algorithm has, and these claims.
     pub fn token(&self, algorithm: Algorithm, claims: &Value) -> String {
-        self.token_of(algorithm, &header(algorithm).to_string(), &claims.to_string())
+        self.token_of(algorithm, header(algorithm).to_string(), claims.to_string())
     }
 }
 
@@ -152,28 +152,36 @@ pub fn claims(subject: &str) -> Value {
 /// The same with other values; `null` takes one away.
 pub fn claims_with(changes: Value) -> Value {
     let mut claims = claims("alice");
-    for (name, value) in changes.as_object().unwrap() {
+    change(&mut claims, changes);
+    claims
+}
+
+/// Sets members of an object; `null` takes one away.
+pub fn change(object: &mut Value, changes: Value) {
+    let (Value::Object(object), Value::Object(changes)) = (object, changes) else {
+        panic!("no object");
+    };
+    for (name, value) in changes {
         match value {
-            Value::Null => claims.as_object_mut().unwrap().remove(name),
-            value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+            Value::Null => object.remove(&name),
+            value => object.insert(name, value),
         };
     }
-    claims
 }
 
 /// The same with this text as the value, which may be no JSON. Without a text the name is not there.
 pub fn claims_text(name: &str, value: Option<&str>) -> String {
-    with_text(claims_with(json!({ name: null })), name, value)
+    with_text(&claims_with(json!({ name: null })), name, value)
 }
 
 /// The header that the algorithm has, likewise.
 pub fn header_text(algorithm: Algorithm, name: &str, value: Option<&str>) -> String {
     let mut header = header(algorithm);
     header.as_object_mut().unwrap().remove(name);
-    with_text(header, name, value)
+    with_text(&header, name, value)
 }
 
-fn with_text(object: Value, name: &str, value: Option<&str>) -> String {
+fn with_text(object: &Value, name: &str, value: Option<&str>) -> String {
     let text = object.to_string();
     match value {
         Some(value) => format!("{{\"{name}\":{value},{}", &text[1..]),

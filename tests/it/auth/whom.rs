@@ -1,15 +1,13 @@
 //! J21 to J23: from whom a token is, for whom, and about whom.
 
 use serde_json::{Value, json};
-use tower::Layer as _;
 use tower_keep::auth::Algorithm::{Es256, Hs256, Rs256};
-use tower_keep::auth::{KeySet, RefusalKind, RequireScope, Verified, Verifier};
+use tower_keep::auth::{KeySet, Verified, Verifier};
 
-use super::guarded::{Guarded, PASSES, PUBLIC, answer};
+use super::guarded::{Guarded, PASSES, PUBLIC};
 use super::tokens::{
     AUDIENCE, ISSUER, claims, claims_text, claims_with, header, others, signers, verifier,
 };
-use crate::support::request;
 
 const TYPE: &str = "a registered claim is of another type, or out of range";
 const MISSING: &str = "a claim is missing that must be there";
