@@ -196,6 +196,26 @@ async fn c02_a_scope_is_asked_for_outside_the_cache() {
     assert_eq!(both.calls(), 1);
 }
 
+/// What a token grants may be for its bearer alone, also where it is about nobody.
+#[tokio::test]
+async fn c03_a_token_without_a_subject_says_too_that_somebody_asks() {
+    let token = signers().token(Es256, &claims_with(json!({"sub": null})));
+    let cookie = format!("sid={token}");
+    for said in [&[("cache-control", "max-age=60")][..], &[]] {
+        let fixed = DefaultFreshness::fixed(Duration::from_secs(60));
+        let layer = JwtLayer::with_clock(
+            verifier().or_plain_jwt(),
+            signers().keys(&PUBLIC),
+            ManualClock::new(),
+        );
+        let both = Both::cache_inside(said)
+            .cached(|cache| cache.policy(CachePolicy::shared().default_freshness(fixed)))
+            .guarded(|_| layer.or_cookie("sid").optional());
+        assert_eq!(both.get(&[("cookie", &cookie)]).await.status, 200);
+        assert!(both.store.is_empty(), "{said:?}");
+    }
+}
+
 /// A cookie says who asks as `Authorization` does.
 #[tokio::test]
 async fn c03_a_principal_counts_as_credentials() {
