@@ -2,7 +2,7 @@
 
 mod algorithm;
 mod claims;
-mod json;
+pub(crate) mod json;
 mod jwk;
 mod key;
 mod keys;
