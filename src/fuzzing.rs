@@ -4,6 +4,8 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
+#[cfg(feature = "jwt")]
+use crate::auth::json::{self, Limits, Value};
 use crate::cache::codec::Codec;
 use crate::cache::entry::Entry;
 use crate::cache::key::CacheKey;
@@ -54,3 +56,44 @@ pub fn response_restrictions(fields: &HeaderMap) -> Restrictions {
         max_age: read.max_age.map(|age| age.as_secs()),
     }
 }
+
+/// JSON as tokens are read, to the innermost value.
+#[cfg(feature = "jwt")]
+#[derive(Debug)]
+pub enum Json {
+    Null,
+    Bool(bool),
+    Number(String),
+    String(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+    /// What was accepted as a part of something, and not by itself.
+    Refused,
+}
+
+#[cfg(feature = "jwt")]
+impl Json {
+    /// The object that these bytes are, by the limits of claims.
+    pub fn object(text: &[u8]) -> Option<Self> {
+        let members = json::object(text, LIMITS).ok()?.into_iter();
+        Some(Self::Object(
+            members.map(|(name, value)| (name.into_owned(), Self::of(value))).collect(),
+        ))
+    }
+
+    fn of(value: Value<'_>) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(text) => Self::Number(text.to_owned()),
+            Value::String(text) => Self::String(text.into_owned()),
+            Value::Array(text) => json::elements(text, LIMITS).map_or(Self::Refused, |elements| {
+                Self::Array(elements.into_iter().map(Self::of).collect())
+            }),
+            Value::Object(text) => Self::object(text).unwrap_or(Self::Refused),
+        }
+    }
+}
+
+#[cfg(feature = "jwt")]
+const LIMITS: Limits = Limits { depth: 16, members: 128 };

@@ -1,8 +1,11 @@
 //! JSON as a token may hold it (RFC 8259, RFC 7515 §4, RFC 7519 §4): one object, every name once at every depth, nothing behind
 //! it.
 //!
-//! *Invariant:* one pass, linear but for the names of one object, of which there are few. Nothing is copied that holds no escape.
-//! What is accepted here, every other parser reads alike: there are no two readings of a token.
+//! *Invariant:* one pass, linear but for sorting the names of one object, of which there are few. Nothing is copied that holds no
+//! escape, and of what is nested no values are made. What is accepted here, every other parser reads alike: there are no two
+//! readings of a token.
+
+mod string;
 
 use std::borrow::Cow;
 
@@ -44,31 +47,66 @@ pub(crate) fn object<'a>(
     text: &'a [u8],
     limits: Limits,
 ) -> Result<Vec<(Cow<'a, str>, Value<'a>)>, Malformed> {
-    let text = std::str::from_utf8(text).map_err(|_| Malformed::Syntax)?;
-    let mut reader = Reader { text, at: 0, limits };
+    let mut reader = Reader::of(text, limits)?;
+    let mut members = Vec::with_capacity(FEW);
     reader.white_space();
-    let members = reader.members(limits.depth)?;
+    reader.members(limits.depth, |_, name, value| members.push((name, value)))?;
     reader.end()?;
+    are_distinct(&members, |(name, _)| name)?;
     Ok(members)
 }
 
 /// The elements of an array, as an object's value has it.
 pub(crate) fn elements<'a>(text: &'a [u8], limits: Limits) -> Result<Vec<Value<'a>>, Malformed> {
-    let text = std::str::from_utf8(text).map_err(|_| Malformed::Syntax)?;
-    let mut reader = Reader { text, at: 0, limits };
+    let mut reader = Reader::of(text, limits)?;
     let mut elements = Vec::new();
     reader.array(limits.depth, |value| elements.push(value))?;
     reader.end()?;
     Ok(elements)
 }
 
+/// Whether every name stands there once. Escapes are undone: one name in two spellings is one name.
+fn are_distinct<T>(members: &[T], name: impl Fn(&T) -> &str) -> Result<(), Malformed> {
+    let has_twice = if members.len() <= FEW {
+        let mut seen = 0;
+        members.iter().enumerate().any(|(at, member)| {
+            let (name_here, bit) = (name(member), bit(name(member)));
+            let may_be_there = seen & bit != 0;
+            seen |= bit;
+            may_be_there && members.iter().take(at).any(|other| name(other) == name_here)
+        })
+    } else {
+        let mut names: Vec<&str> = members.iter().map(name).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
+    };
+    if has_twice { Err(Malformed::Duplicate) } else { Ok(()) }
+}
+
+/// One bit of 64. Names of which it differs differ.
+fn bit(name: &str) -> u64 {
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    let [first, last] = ends.map(|byte| usize::from(byte.unwrap_or_default()));
+    1 << ((first + 7 * last + 13 * name.len()) % 64)
+}
+
+/// So many members that comparing their names is less work than sorting them. Most objects have no more.
+const FEW: usize = 16;
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
     limits: Limits,
+    /// Of the nested objects that are being read, from the outermost inwards.
+    names: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Reader<'a> {
+    fn of(text: &'a [u8], limits: Limits) -> Result<Self, Malformed> {
+        let text = std::str::from_utf8(text).map_err(|_| Malformed::Syntax)?;
+        Ok(Self { text, at: 0, limits, names: Vec::new() })
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -101,7 +139,10 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(b'"') => self.string().map(Value::String),
             Some(b'{') => {
-                self.members(depth)?;
+                let outer = self.names.len();
+                self.members(depth, |reader, name, _| reader.names.push(name))?;
+                are_distinct(self.names.get(outer..).unwrap_or_default(), |name| name)?;
+                self.names.truncate(outer);
                 Ok(Value::Object(self.since(begin).as_bytes()))
             }
             Some(b'[') => {
@@ -126,41 +167,38 @@ impl<'a> Reader<'a> {
         Err(Malformed::Syntax)
     }
 
-    fn members(&mut self, depth: u8) -> Result<Vec<(Cow<'a, str>, Value<'a>)>, Malformed> {
+    fn members(
+        &mut self,
+        depth: u8,
+        mut each: impl FnMut(&mut Self, Cow<'a, str>, Value<'a>),
+    ) -> Result<(), Malformed> {
         let depth = depth.checked_sub(1).ok_or(Malformed::Limit)?;
-        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
         if !self.take(b'{') {
             return Err(Malformed::Syntax);
         }
         self.white_space();
         if self.take(b'}') {
-            return Ok(members);
+            return Ok(());
         }
-        loop {
+        for _ in 0..self.limits.members {
             self.white_space();
             let name = self.string()?;
-            if members.len() == self.limits.members {
-                return Err(Malformed::Limit);
-            }
-            // Escapes are undone: one name in two spellings is one name.
-            if members.iter().any(|(other, _)| *other == name) {
-                return Err(Malformed::Duplicate);
-            }
             self.white_space();
             if !self.take(b':') {
                 return Err(Malformed::Syntax);
             }
             self.white_space();
             let value = self.value(depth)?;
-            members.push((name, value));
+            each(self, name, value);
             self.white_space();
             if self.take(b'}') {
-                return Ok(members);
+                return Ok(());
             }
             if !self.take(b',') {
                 return Err(Malformed::Syntax);
             }
         }
+        Err(Malformed::Limit)
     }
 
     fn array(&mut self, depth: u8, mut each: impl FnMut(Value<'a>)) -> Result<(), Malformed> {
@@ -216,69 +254,6 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         if self.at > begin { Ok(()) } else { Err(Malformed::Syntax) }
-    }
-
-    /// RFC 8259 §7.
-    fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        if !self.take(b'"') {
-            return Err(Malformed::Syntax);
-        }
-        let mut begin = self.at;
-        let mut text = Cow::Borrowed("");
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    text += self.since(begin);
-                    self.at += 1;
-                    return Ok(text);
-                }
-                Some(b'\\') => {
-                    text += self.since(begin);
-                    self.at += 1;
-                    text.to_mut().push(self.escaped()?);
-                    begin = self.at;
-                }
-                Some(0x20..) => self.at += 1,
-                Some(_) | None => return Err(Malformed::Syntax),
-            }
-        }
-    }
-
-    fn escaped(&mut self) -> Result<char, Malformed> {
-        let byte = self.peek().ok_or(Malformed::Syntax)?;
-        self.at += 1;
-        Ok(match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => return self.unicode(),
-            _ => return Err(Malformed::Syntax),
-        })
-    }
-
-    /// One character, by one escape or by a pair of surrogates. Half of a pair is none.
-    fn unicode(&mut self) -> Result<char, Malformed> {
-        let first = self.four_digits()?;
-        let code = match first {
-            0xd800..0xdc00 if self.take(b'\\') && self.take(b'u') => match self.four_digits()? {
-                second @ 0xdc00..0xe000 => 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00),
-                _ => return Err(Malformed::Syntax),
-            },
-            first => first,
-        };
-        char::from_u32(code).ok_or(Malformed::Syntax)
-    }
-
-    fn four_digits(&mut self) -> Result<u32, Malformed> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or(Malformed::Syntax)?;
-        self.at += 4;
-        digits.iter().try_fold(0, |code, digit| {
-            let digit = char::from(*digit).to_digit(16).ok_or(Malformed::Syntax)?;
-            Ok(code << 4 | digit)
-        })
     }
 }
 

@@ -51,7 +51,7 @@ mod floor;
 mod forward;
 mod future;
 mod gate;
-mod json;
+pub(crate) mod json;
 mod jwk;
 mod jwks;
 mod key;

@@ -76,6 +76,24 @@ fn a_number_is_one_that_an_f64_holds() {
 }
 
 #[test]
+fn a_name_stands_once_among_many() {
+    let limits = Limits { depth: 4, members: 128 };
+    for count in 1..=FEW + 2 {
+        let names: Vec<_> = (0..count).map(|at| format!("n{at}")).collect();
+        let of = |names: &[String]| format!("{{\"{}\":0}}", names.join("\":0,\""));
+        let nested = |names: &[String]| format!("{{\"n0\":{{\"n0\":[{}]}}}}", of(names));
+        assert_eq!(object(of(&names).as_bytes(), limits).unwrap().len(), count);
+        assert!(object(nested(&names).as_bytes(), limits).is_ok());
+        for again in &names {
+            let mut names = names.clone();
+            names.push(again.replace('n', "\\u006e"));
+            assert_eq!(object(of(&names).as_bytes(), limits), Err(Malformed::Duplicate));
+            assert_eq!(object(nested(&names).as_bytes(), limits), Err(Malformed::Duplicate));
+        }
+    }
+}
+
+#[test]
 fn depth_and_members_are_bounded() {
     assert!(read(r#"{"a":{"b":[[]]}}"#).is_ok());
     assert_eq!(read(r#"{"a":{"b":[[[]]]}}"#), Err(Malformed::Limit));
