@@ -1,11 +1,12 @@
 //! Claims as fields, for services behind this one.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::auth::claims::claim;
 use crate::auth::json::Value;
 use crate::auth::refusal::{Detail, Refusal};
 use crate::auth::verified::Verified;
+use crate::fields::list;
 
 /// Which claim goes into which field.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,25 @@ impl Forwarded {
         let found: Vec<HeaderName> = headers.keys().filter(is_ours).cloned().collect();
         for name in found {
             headers.remove(name);
+        }
+        self.clear_connection(headers);
+    }
+
+    /// RFC 9110 §7.6.1: a proxy further in removes what `Connection` names, and with our field who asks would be gone. The names
+    /// that are ours are taken out of it.
+    fn clear_connection(&self, headers: &mut HeaderMap) {
+        let is_ours = |option: &&[u8]| {
+            let name = HeaderName::from_bytes(option);
+            name.is_ok_and(|name| self.0.iter().any(|(_, ours)| looks_like(&name, ours)))
+        };
+        if !list::members(headers, header::CONNECTION).any(|option| is_ours(&option)) {
+            return;
+        }
+        let others = list::members(headers, header::CONNECTION).filter(|option| !is_ours(option));
+        let line = others.collect::<Vec<_>>().join(&b", "[..]);
+        headers.remove(header::CONNECTION);
+        if !line.is_empty() {
+            headers.extend(HeaderValue::from_bytes(&line).map(|line| (header::CONNECTION, line)));
         }
     }
 

@@ -57,9 +57,7 @@ fn a_route_that_asks_for_more_asks_in_the_realm_of_its_layer() {
 /// Who is known by name comes before those who might be anybody.
 #[test]
 fn k08_the_key_that_a_token_names_is_tried_before_keys_without_an_id() {
-    let strangers = (0..3).map(|at| {
-        let point = [&[at, 1][..], &[7; 30]].concat();
-        let _ = point;
+    let strangers = (0..3).map(|_| {
         let mut jwk = others().jwk(Es256);
         jwk.as_object_mut().unwrap().remove("kid");
         Key::from_jwk(jwk.to_string().as_bytes()).unwrap()
