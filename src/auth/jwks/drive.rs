@@ -48,15 +48,16 @@ pub(super) struct Waiter<'a> {
     shared: &'a Shared,
     number: u64,
     until: u64,
+    takes: bool,
     lead: Option<Lead<'a>>,
 }
 
 impl<'a> Waiter<'a> {
     /// `None` for who does not wait.
     pub(super) fn of(shared: &'a Arc<Shared>, asked: &Asked) -> Option<Self> {
-        let Asked::Wait { number, until } = *asked else { return None };
+        let Asked::Wait { number, until, takes } = *asked else { return None };
         // Before there is a task: where there can be none, this one takes the fetch.
-        let waiter = Self { shared, number, until, lead: None };
+        let waiter = Self { shared, number, until, takes, lead: None };
         ensure_driven(shared);
         Some(waiter)
     }
@@ -73,7 +74,7 @@ impl Future for Waiter<'_> {
             if state.ended >= self.until {
                 return Poll::Ready(());
             }
-            let is_driven = shared.is_driven.load(Ordering::Relaxed);
+            let is_driven = shared.is_driven.load(Ordering::Relaxed) && !self.takes;
             match if is_driven { None } else { state.fetch.take() } {
                 Some(fetch) => self.lead = Some(Lead { shared, fetch: Some(fetch) }),
                 None => {
