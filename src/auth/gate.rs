@@ -81,6 +81,9 @@ impl<C: Clock> Gate<C> {
                     if let Some(principal) = verified.principal().cloned() {
                         request.extensions_mut().insert(principal);
                     }
+                    if let Some(told) = self.forwarded.told() {
+                        request.extensions_mut().insert(told);
+                    }
                     request.extensions_mut().insert(verified);
                     Passage::Open
                 }

@@ -1,6 +1,6 @@
 //! Whether somebody was found to be asking, and by whom that is forgotten.
 
-use http::Extensions;
+use http::{Extensions, HeaderName};
 use http::header::{self, HeaderValue};
 
 use crate::head::{Principal, RequestHead};
@@ -10,6 +10,22 @@ use crate::head::{Principal, RequestHead};
 #[cfg(feature = "jwt")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found;
+
+/// In the extensions of a request: the fields that say who asks, as a layer further out has set them.
+#[cfg(feature = "jwt")]
+#[derive(Clone, Debug)]
+pub(crate) struct Told(pub(crate) std::sync::Arc<[HeaderName]>);
+
+/// Whether a layer further out has set this field to say who asks.
+pub(crate) fn is_told_by(extensions: &Extensions, name: &HeaderName) -> bool {
+    #[cfg(feature = "jwt")]
+    return extensions.get::<Told>().is_some_and(|told| told.0.contains(name));
+    #[cfg(not(feature = "jwt"))]
+    return {
+        let _ = (extensions, name);
+        false
+    };
+}
 
 /// Whether a layer further out knows who asks: the answer may then be for him alone, whatever fields the request has.
 pub(crate) fn is_known(extensions: &Extensions) -> bool {
