@@ -1,5 +1,6 @@
 //! A refusal as a response (RFC 6750 §3, RFC 9457; gRPC in its own way).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -10,28 +11,41 @@ use crate::auth::refusal::{Refusal, RefusalKind};
 /// What a challenge says besides the error.
 #[derive(Clone, Debug)]
 pub(crate) struct Challenge {
-    /// `Bearer realm="..."`
-    start: String,
+    /// `None` where nobody has named it.
+    realm: Option<Realm>,
     /// Words with spaces between them.
     scope: String,
 }
 
+/// How a challenge begins. In the extensions of a request it is that of the layer which has let it pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Realm(Arc<str>);
+
 impl Challenge {
     pub(crate) fn new() -> Self {
-        Self { start: String::new(), scope: String::new() }.realm("api")
+        Self { realm: None, scope: String::new() }
     }
 
     /// RFC 9110 §11.5. What a quoted string cannot hold is left out.
-    pub(crate) fn realm(mut self, realm: &str) -> Self {
-        self.start = "Bearer realm=\"".to_owned();
+    pub(crate) fn realm(self, realm: &str) -> Self {
+        let mut start = "Bearer realm=\"".to_owned();
         for letter in realm.chars().filter(|letter| (' '..='~').contains(letter)) {
             if matches!(letter, '"' | '\\') {
-                self.start.push('\\');
+                start.push('\\');
             }
-            self.start.push(letter);
+            start.push(letter);
         }
-        self.start.push('"');
-        self
+        start.push('"');
+        self.within(&Realm(start.into()))
+    }
+
+    pub(crate) fn within(self, realm: &Realm) -> Self {
+        Self { realm: Some(realm.clone()), ..self }
+    }
+
+    /// The realm that somebody has named.
+    pub(crate) fn named_realm(&self) -> Option<&Realm> {
+        self.realm.as_ref()
     }
 
     /// RFC 6749 §3.3: the words that a quoted string and a scope can hold.
@@ -85,14 +99,14 @@ impl Challenge {
 
     /// RFC 6750 §3: who has shown no token learns only how to.
     fn challenge(&self, kind: RefusalKind) -> Option<String> {
+        let start = self.realm.as_ref().map_or("Bearer realm=\"api\"", |realm| &*realm.0);
         let error = match kind {
-            RefusalKind::NoToken => return Some(self.start.clone()),
+            RefusalKind::NoToken => return Some(start.to_owned()),
             RefusalKind::InvalidRequest => "invalid_request",
             RefusalKind::InvalidToken => "invalid_token",
             RefusalKind::InsufficientScope => "insufficient_scope",
             RefusalKind::Forbidden | RefusalKind::Unavailable => return None,
         };
-        let start = &self.start;
         let description = kind.description();
         let mut line = format!("{start}, error=\"{error}\", error_description=\"{description}\"");
         if kind == RefusalKind::InsufficientScope {

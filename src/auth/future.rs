@@ -13,7 +13,10 @@ use tower_service::Service;
 use crate::auth::body::AuthBody;
 use crate::auth::gate::Gate;
 use crate::auth::keys::Refreshed;
+use crate::auth::verified::Verified;
+use crate::cache::passed::Passed;
 use crate::clock::Clock;
+use crate::rules::identity;
 use crate::store::ledger::Wait;
 
 pin_project! {
@@ -30,9 +33,10 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S, F, ReqBody, C> {
-        Passing { #[pin] inner: F },
+        Passing { #[pin] inner: F, is_told: bool },
         Refusing { response: Option<Response<&'static str>> },
         Asking { asking: Option<Box<Asking<S, ReqBody, C>>> },
+        Entering { entering: Option<Box<Entering<S, ReqBody>>> },
     }
 }
 
@@ -45,18 +49,26 @@ struct Asking<S, ReqBody, C> {
     gate: Arc<Gate<C>>,
 }
 
+/// A request that waits for the inner service.
+struct Entering<S, ReqBody> {
+    inner: S,
+    request: Request<ReqBody>,
+}
+
 impl<S, ReqBody, C> JwtFuture<S, ReqBody, C>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(crate) fn passing(inner: S::Future) -> Self {
-        Self { state: State::Passing { inner } }
+    /// Calls the inner service, which is ready.
+    pub(crate) fn passing(inner: &mut S, request: Request<ReqBody>) -> Self {
+        Self { state: State::passing(inner, request) }
     }
 
     pub(crate) fn refusing(response: Response<&'static str>) -> Self {
         Self { state: State::Refusing { response: Some(response) } }
     }
 
+    /// The inner service need not be ready: nobody's place in it is held while somebody waits for keys.
     pub(crate) fn asking(
         refreshed: Wait<'static, Refreshed>,
         issuer: usize,
@@ -66,6 +78,17 @@ where
     ) -> Self {
         let asking = Asking { refreshed, issuer, inner, request, gate };
         Self { state: State::Asking { asking: Some(Box::new(asking)) } }
+    }
+}
+
+impl<S, ReqBody, C> State<S, S::Future, ReqBody, C>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn passing(inner: &mut S, request: Request<ReqBody>) -> Self {
+        // A cache further out sees no principal, and a cookie is no credential to it.
+        let is_told = Passed::is_on(&request) && request.extensions().get::<Verified>().is_some();
+        Self::Passing { inner: inner.call(request), is_told }
     }
 }
 
@@ -81,8 +104,12 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Passing { inner } => {
-                    return inner.poll(cx).map_ok(|response| response.map(AuthBody::passing));
+                StateProj::Passing { inner, is_told } => {
+                    let mut response = ready!(inner.poll(cx))?;
+                    if *is_told {
+                        response.extensions_mut().insert(identity::Found);
+                    }
+                    return Poll::Ready(Ok(response.map(AuthBody::passing)));
                 }
                 StateProj::Refusing { response } => match response.take() {
                     Some(response) => return Poll::Ready(Ok(response.map(AuthBody::refusing))),
@@ -92,11 +119,20 @@ where
                     let Some(waiting) = asking else { return Poll::Pending };
                     let refreshed = ready!(waiting.refreshed.as_mut().poll(cx));
                     let Some(waiting) = asking.take() else { return Poll::Pending };
-                    let Asking { issuer, gate, mut inner, mut request, .. } = *waiting;
+                    let Asking { issuer, gate, inner, mut request, .. } = *waiting;
                     match gate.look_again(&mut request, issuer, &refreshed) {
-                        None => State::Passing { inner: inner.call(request) },
+                        None => State::Entering {
+                            entering: Some(Box::new(Entering { inner, request })),
+                        },
                         response => State::Refusing { response },
                     }
+                }
+                StateProj::Entering { entering } => {
+                    let Some(waiting) = entering else { return Poll::Pending };
+                    ready!(waiting.inner.poll_ready(cx))?;
+                    let Some(waiting) = entering.take() else { return Poll::Pending };
+                    let Entering { mut inner, request } = *waiting;
+                    State::passing(&mut inner, request)
                 }
             };
             state.set(next);

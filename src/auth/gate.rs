@@ -41,6 +41,9 @@ impl<C: Clock> Gate<C> {
         request.extensions_mut().remove::<Verified>();
         request.extensions_mut().remove::<Principal>();
         self.forwarded.clear(request.headers_mut());
+        if let Some(realm) = self.challenge.named_realm() {
+            request.extensions_mut().insert(realm.clone());
+        }
         #[cfg(feature = "tracing")]
         self.trusts.warn_of_cache_outside(request);
         self.judge(request, None)
@@ -80,6 +83,9 @@ impl<C: Clock> Gate<C> {
                 Ok(()) => {
                     if let Some(principal) = verified.principal().cloned() {
                         request.extensions_mut().insert(principal);
+                    }
+                    if let Some(told) = self.forwarded.told() {
+                        request.extensions_mut().insert(told);
                     }
                     request.extensions_mut().insert(verified);
                     Passage::Open

@@ -128,6 +128,16 @@ impl Requirement {
         Self { challenge: Arc::new(challenge), objection: Arc::new(objection) }
     }
 
+    /// In the realm of the layer that has let the request pass.
+    fn refused<B>(&self, refusal: Refusal, request: &Request<B>) -> Response<&'static str> {
+        let challenge = Challenge::clone(&self.challenge);
+        let challenge = match request.extensions().get() {
+            Some(realm) => challenge.within(realm),
+            None => challenge,
+        };
+        challenge.response(refusal, None, request.headers())
+    }
+
     fn objection<B>(&self, request: &Request<B>) -> Option<Refusal> {
         match request.extensions().get::<Verified>() {
             None => Some(Refusal(Detail::NoToken)),
@@ -190,8 +200,7 @@ where
         match self.requirement.objection(&request) {
             None => RequireFuture { state: State::Passing { inner: self.inner.call(request) } },
             Some(refusal) => {
-                let challenge = &self.requirement.challenge;
-                let response = challenge.response(refusal, None, request.headers());
+                let response = self.requirement.refused(refusal, &request);
                 RequireFuture { state: State::Refusing { response: Some(response) } }
             }
         }

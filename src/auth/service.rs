@@ -1,6 +1,5 @@
 //! The service behind which all requests have a good token.
 
-use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -52,7 +51,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         match self.gate.look_at(&mut request) {
-            Passage::Open => JwtFuture::passing(self.inner.call(request)),
+            Passage::Open => JwtFuture::passing(&mut self.inner, request),
             Passage::Closed(refusal) => {
                 JwtFuture::refusing(self.gate.refused(refusal, None, &request))
             }
@@ -64,7 +63,7 @@ where
 impl<S, C: Clock> Jwt<S, C> {
     /// Asks the issuer for newer keys before the request goes on, or not.
     fn ask<ReqBody>(
-        &mut self,
+        &self,
         issuer: usize,
         header: TokenHeader,
         request: Request<ReqBody>,
@@ -86,9 +85,8 @@ impl<S, C: Clock> Jwt<S, C> {
                 },
             }
         });
-        // The one that is ready is the one that will be called.
-        let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
+        // The one that is ready stays for the next request. This one may wait for long, and holds nobody's place.
+        let inner = self.inner.clone();
         JwtFuture::asking(asking, issuer, inner, request, self.gate.clone())
     }
 }

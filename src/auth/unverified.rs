@@ -65,18 +65,18 @@ impl<'a> Unverified<'a> {
     }
 }
 
-/// The keys that a token of this header may be signed by: of its algorithm, and of its key id where both have one (RFC 8725 §3.1).
+/// The keys that a token of this header may be signed by (RFC 8725 §3.1): of its algorithm, and of its key id where both have one.
+/// First the one that it names, and then those that have no id.
 pub(crate) fn candidates<'k>(
     keys: &'k KeySet,
     header: &TokenHeader,
 ) -> impl Iterator<Item = &'k Key> {
-    keys.keys().iter().filter(move |key| {
-        let is_named = match (header.key_id(), key.id()) {
-            (Some(wanted), Some(id)) => wanted == id,
-            (_, None) | (None, _) => true,
-        };
-        key.algorithm() == header.algorithm() && is_named
-    })
+    let of_algorithm = |key: &&Key| key.algorithm() == header.algorithm();
+    let is_named = |key: &&Key| header.key_id().is_some() && key.id() == header.key_id();
+    let may_be_meant = |key: &&Key| header.key_id().is_none() || key.id().is_none();
+    let keys = keys.keys().iter();
+    let named = keys.clone().filter(of_algorithm).filter(is_named);
+    named.chain(keys.filter(of_algorithm).filter(may_be_meant))
 }
 
 /// How many keys are tried for one token: a token without a key id must not be a lever.

@@ -22,6 +22,7 @@ use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
+use crate::rules::identity;
 use crate::rules::reason::Reason;
 use crate::rules::request::{EARLY_DATA, RequestFacts};
 use crate::store::Store;
@@ -203,6 +204,8 @@ impl<St: Store, C: Clock> Course<St, C> {
     ) -> Command {
         let command = match came {
             Ok(response) => {
+                let was_found = identity::was_found(response.extensions());
+                self.facts.demand.has_authorization |= was_found;
                 self.transaction.answered(&self.facts, ResponseHead::from(response), at)
             }
             Err(_) => self.transaction.failed(at.response_time),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{self, HeaderName, HeaderValue};
+use http::HeaderName;
 
 use crate::digest::Secret;
 use crate::fields::vary::is_secret;
@@ -41,7 +41,8 @@ impl Partition {
     /// By who asks: the [`Principal`](crate::head::Principal) that a layer further out has found, by issuer and subject.
     ///
     /// A request without one belongs to no partition. Since nobody else is served what was made for one, the answer to a
-    /// request with a bearer token may be stored without the word that RFC 9111 §3.5 asks for.
+    /// request with a bearer token may be stored without the word that RFC 9111 §3.5 asks for; but only where the principal is that
+    /// token's, as a `JwtLayer` has found it.
     ///
     /// ```
     /// use tower_keep::cache::{CacheLayer, Partition};
@@ -90,14 +91,9 @@ impl Partition {
         }
     }
 
-    /// Whether it keeps who asks apart from every other, whose only credentials are those by which he is known.
-    pub(crate) fn is_of_one(&self, request: RequestHead<'_>) -> bool {
-        let is_bearer = |line: &HeaderValue| {
-            line.as_bytes().get(..BEARER.len()).is_some_and(|it| it.eq_ignore_ascii_case(BEARER))
-        };
+    /// Whether it keeps everybody apart from every other.
+    pub(crate) fn is_by_principal(&self) -> bool {
         matches!(self.0, How::Principal)
-            && request.extensions.get::<Principal>().is_some()
-            && request.headers.get_all(header::AUTHORIZATION).iter().all(is_bearer)
     }
 
     pub(crate) fn of(&self, request: RequestHead<'_>, secret: &Secret) -> Option<Vec<u8>> {
@@ -130,5 +126,3 @@ impl fmt::Debug for Partition {
         }
     }
 }
-
-const BEARER: &[u8] = b"bearer ";

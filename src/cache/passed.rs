@@ -20,7 +20,7 @@ impl Passed {
     }
 
     /// Whether any core has seen it.
-    #[cfg(all(feature = "jwt", feature = "tracing"))]
+    #[cfg(feature = "jwt")]
     pub(crate) fn is_on<ReqBody>(request: &Request<ReqBody>) -> bool {
         request.extensions().get::<Self>().is_some()
     }

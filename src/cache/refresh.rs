@@ -107,7 +107,10 @@ fn request_for<St: Store, C: Clock>(
     let of_key = |name: &HeaderName| {
         *name == header::HOST || names.contains(name) || SteeringField::is(name)
     };
-    let of_request = |name: &HeaderName| !is_secret(name) && !is_of_one_request(name);
+    let of_request = |name: &HeaderName| {
+        let is_of_client = is_secret(name) || identity::is_told_by(head.extensions, name);
+        !is_of_client && !is_of_one_request(name)
+    };
     let all = |name: &HeaderName| !is_of_one_request(name);
     let kinds: &[&dyn Fn(&HeaderName) -> bool] = match is_partitioned {
         // What a partition is told by is its own affair.

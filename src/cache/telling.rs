@@ -11,6 +11,7 @@ use crate::cache::place::{KeyStart, Place};
 use crate::digest::Secret;
 use crate::fields::survey::Survey;
 use crate::head::RequestHead;
+use crate::rules::identity;
 use crate::rules::policy::Class;
 use crate::rules::reason::Reason;
 
@@ -79,7 +80,8 @@ impl Telling {
 
     /// Whether nobody else will be served what is stored for this request.
     pub(crate) fn is_of_one(&self, request: RequestHead<'_>) -> bool {
-        self.partition.as_ref().is_some_and(|partition| partition.is_of_one(request))
+        let is_by_principal = self.partition.as_ref().is_some_and(Partition::is_by_principal);
+        is_by_principal && identity::is_all_that_is_shown(request)
     }
 
     fn parts<'a>(&self, request: RequestHead<'a>) -> KeyParts<'a> {

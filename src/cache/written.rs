@@ -28,6 +28,7 @@ use crate::error::BoxError;
 use crate::fields::survey::{Seen, Survey};
 use crate::head::{RequestHead, ResponseHead};
 use crate::rules::freshness::Exchange;
+use crate::rules::identity;
 use crate::rules::invalidate::{describes_target, invalidated, invalidated_groups};
 use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, EARLY_DATA, RequestFacts};
@@ -166,7 +167,9 @@ impl<St: Store, C: Clock> Written<St, C> {
 
     /// RFC 9110 §9.3.3: the response as a later GET may have it.
     fn filled(&self, headers: HeaderMap, response: ResponseHead<'_>, at: Exchange) -> Relay {
-        let facts = RequestFacts { demand: self.demand, headers, spread: self.core.spread() };
+        let mut demand = self.demand;
+        demand.has_authorization |= identity::was_found(response.extensions);
+        let facts = RequestFacts { demand, headers, spread: self.core.spread() };
         let setting = self.core.setting(&self.config);
         let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));
         match (self.places.as_slice(), self.config.telling.partition.is_some()) {

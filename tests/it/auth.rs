@@ -2,6 +2,7 @@
 
 mod admission;
 mod answers;
+mod attacks;
 mod caches;
 mod choices;
 mod curves;

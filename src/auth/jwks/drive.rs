@@ -2,11 +2,13 @@
 //! other, so that no client that leaves can end it, and nobody waits for what nobody polls.
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
+use crate::auth::jwks::error::JwksError;
 use crate::auth::jwks::shared::{Asked, Fetch, Shared, Step};
 
 /// Whoever polls the fetch. Where it leaves before the end, another one does.
@@ -18,7 +20,14 @@ struct Lead<'a> {
 impl Lead<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(fetch) = &mut self.fetch else { return Poll::Ready(()) };
-        let Poll::Ready(result) = fetch.as_mut().poll(cx) else { return Poll::Pending };
+        // What panics has failed, a client or a timer whose runtime is gone: it must not take with it who asks, and whoever polled it
+        // again would panic too.
+        let polled = catch_unwind(AssertUnwindSafe(|| fetch.as_mut().poll(cx)));
+        let result = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(result)) => result,
+            Err(_) => Err(JwksError::of_client("the client panicked")),
+        };
         self.fetch = None;
         self.shared.land(result);
         Poll::Ready(())
@@ -39,15 +48,16 @@ pub(super) struct Waiter<'a> {
     shared: &'a Shared,
     number: u64,
     until: u64,
+    takes: bool,
     lead: Option<Lead<'a>>,
 }
 
 impl<'a> Waiter<'a> {
     /// `None` for who does not wait.
     pub(super) fn of(shared: &'a Arc<Shared>, asked: &Asked) -> Option<Self> {
-        let Asked::Wait { number, until } = *asked else { return None };
+        let Asked::Wait { number, until, takes } = *asked else { return None };
         // Before there is a task: where there can be none, this one takes the fetch.
-        let waiter = Self { shared, number, until, lead: None };
+        let waiter = Self { shared, number, until, takes, lead: None };
         ensure_driven(shared);
         Some(waiter)
     }
@@ -64,7 +74,7 @@ impl Future for Waiter<'_> {
             if state.ended >= self.until {
                 return Poll::Ready(());
             }
-            let is_driven = shared.is_driven.load(Ordering::Relaxed);
+            let is_driven = shared.is_driven.load(Ordering::Relaxed) && !self.takes;
             match if is_driven { None } else { state.fetch.take() } {
                 Some(fetch) => self.lead = Some(Lead { shared, fetch: Some(fetch) }),
                 None => {

@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
-use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -157,12 +156,8 @@ pub(super) async fn fetch(
     let mut fetched = pin!(attempt(&*client, &place, admission, known, now));
     let mut deadline = deadline;
     poll_fn(|cx| {
-        // A client that panics is one that fails: it must not take with it who asks again.
-        let polled = AssertUnwindSafe(|| fetched.as_mut().poll(cx));
-        match std::panic::catch_unwind(polled) {
-            Ok(Poll::Ready(fetched)) => return Poll::Ready(fetched),
-            Ok(Poll::Pending) => {}
-            Err(_) => return Poll::Ready(Err(JwksError::of_client("the client panicked"))),
+        if let Poll::Ready(fetched) = fetched.as_mut().poll(cx) {
+            return Poll::Ready(fetched);
         }
         match deadline.as_mut().map(|deadline| deadline.as_mut().poll(cx)) {
             Some(Poll::Ready(())) => Poll::Ready(Err(JwksErrorKind::Deadline.into())),

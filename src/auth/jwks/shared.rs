@@ -78,9 +78,11 @@ pub(super) enum Step {
 /// What who asks for newer keys does next.
 pub(super) enum Asked {
     /// Waits by this number until so many fetches have ended.
+    /// One who `takes` it polls the fetch, since the task has not come for it.
     Wait {
         number: u64,
         until: u64,
+        takes: bool,
     },
     /// So many wait already that it is turned away.
     Full,
@@ -110,10 +112,12 @@ impl Shared {
             Turn::Join if state.waiting.len() >= self.waiters_max => return Asked::Full,
             Turn::Join => {}
         }
+        // The task may be of a runtime that stands still.
+        let takes = state.fetch.is_some() && now.ticks.since(state.began.ticks) >= TASK_COMES_IN;
         state.came += 1;
         let number = state.came;
         state.waiting.insert(number, None);
-        Asked::Wait { number, until: state.begun }
+        Asked::Wait { number, until: state.begun, takes }
     }
 
     pub(super) fn step(&self, now: Moment) -> Step {
@@ -294,3 +298,5 @@ impl Shared {
 
 /// Where the clocks differ, so that the task does not spin.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
+/// A task that runs at all takes a fetch within so long.
+const TASK_COMES_IN: Duration = Duration::from_secs(1);

@@ -96,7 +96,7 @@ async fn the_service_that_was_found_ready_is_the_one_that_is_called() {
 }
 
 #[tokio::test]
-async fn who_waits_for_keys_has_the_service_that_was_found_ready() {
+async fn who_has_waited_for_keys_waits_for_the_inner_service_then() {
     let keys = Script::asking(None);
     let strict = Strict::new();
     let mut service = asking(&keys).layer(strict.clone());
@@ -108,11 +108,13 @@ async fn who_waits_for_keys_has_the_service_that_was_found_ready() {
     for future in &mut waiting {
         assert!(future.now_or_never().is_none());
     }
+    let unused = || strict.unused.load(Ordering::Relaxed);
+    assert_eq!(unused(), 1, "the one that was found ready waits for the next request");
     keys.answer(Refreshed::Current(signers().keys(&PUBLIC)));
     for future in waiting {
         assert_eq!(read(future.await.unwrap()).await.body, "alice");
     }
-    assert_eq!((strict.inner.calls(), strict.unused.load(Ordering::Relaxed)), (3, 0));
+    assert_eq!((strict.inner.calls(), unused()), (3, 1));
 }
 
 #[tokio::test]

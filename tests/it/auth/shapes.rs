@@ -67,7 +67,8 @@ fn j01_no_other_letter_stands_in_a_token() {
             let mut sent = request("GET", "/", &[]);
             sent.headers_mut().insert("authorization", value);
             let answer = guarded.send(sent);
-            assert_eq!(answer.refusal.unwrap().detail(), SHAPE, "{byte} in part {at}");
+            let expected = if byte == b'.' { SHAPE } else { ENCODING };
+            assert_eq!(answer.refusal.unwrap().detail(), expected, "{byte} in part {at}");
             tried += 1;
         }
     }
@@ -105,7 +106,7 @@ fn j02_padding_and_white_space_are_refused() {
                 if bad.trim() != bad {
                     continue;
                 }
-                assert_eq!(guarded.verdict(&bad), SHAPE, "{added:?} in part {at}");
+                assert_eq!(guarded.verdict(&bad), ENCODING, "{added:?} in part {at}");
             }
         }
     }
