@@ -23,6 +23,7 @@ mod scripted_keys;
 mod secrecy;
 mod secrets;
 mod shapes;
+mod shown;
 mod sources;
 mod texts;
 mod times;
