@@ -8,7 +8,7 @@ use crate::auth::refusal::{Detail, Refusal};
 /// The registered claims that rules look at, read once and in one way.
 pub(crate) struct Registered<'a> {
     pub(crate) issuer: Option<Cow<'a, str>>,
-    pub(crate) audience: Vec<Cow<'a, str>>,
+    pub(crate) audience: Audience<'a>,
     pub(crate) subject: Option<Cow<'a, str>>,
     pub(crate) times: Times,
     pub(crate) has_client_id: bool,
@@ -16,7 +16,22 @@ pub(crate) struct Registered<'a> {
     /// RFC 7800 §3.1: the token is bound to a key of its sender's.
     pub(crate) is_bound: bool,
     pub(crate) scope: Option<Cow<'a, str>>,
-    members: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+/// For whom a token is.
+pub(crate) enum Audience<'a> {
+    One(Cow<'a, str>),
+    /// Perhaps nobody.
+    All(Vec<Cow<'a, str>>),
+}
+
+impl Audience<'_> {
+    pub(crate) fn has(&self, is: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::One(audience) => is(audience),
+            Self::All(audiences) => audiences.iter().any(|audience| is(audience)),
+        }
+    }
 }
 
 /// When a token is good, in seconds since 1970.
@@ -29,58 +44,63 @@ pub(crate) struct Times {
 
 impl<'a> Registered<'a> {
     pub(crate) fn read(text: &'a [u8]) -> Result<Self, Refusal> {
-        let members = json::object(text, LIMITS).map_err(|_| Refusal(Detail::ClaimsSyntax))?;
         let mut claims = Self {
             issuer: None,
-            audience: Vec::new(),
+            audience: Audience::All(Vec::new()),
             subject: None,
             times: Times::default(),
             has_client_id: false,
             has_token_id: false,
             is_bound: false,
             scope: None,
-            members: Vec::new(),
         };
-        for (name, value) in &members {
-            match &**name {
-                "iss" => claims.issuer = Some(string(value)?),
-                "sub" => claims.subject = Some(string(value)?),
-                "aud" => claims.audience = audience(value)?,
-                "exp" => claims.times.expires = Some(time(value)?),
-                "nbf" => claims.times.not_before = Some(time(value)?),
-                "iat" => claims.times.issued = Some(time(value)?),
-                "client_id" => claims.has_client_id = !string(value)?.is_empty(),
-                "jti" => claims.has_token_id = !string(value)?.is_empty(),
-                "cnf" => claims.is_bound = true,
-                // RFC 8693 §4.2: one string. Of another type it grants nothing.
-                "scope" => {
-                    if let Value::String(scope) = value {
-                        claims.scope = Some(scope.clone());
-                    }
-                }
-                _ => {}
+        let mut taken = Ok(());
+        json::members(text, LIMITS, |name, value| {
+            if taken.is_ok() {
+                taken = claims.take(name, value);
             }
-        }
-        claims.members = members;
-        Ok(claims)
+        })
+        .map_err(|_| Refusal(Detail::ClaimsSyntax))?;
+        taken.map(|()| claims)
     }
 
-    /// The words of a claim that grants, in whichever of the two forms issuers write it: a string of words, or an array of
-    /// them. What is no word grants nothing.
-    pub(crate) fn words_of(&self, name: &str) -> Vec<String> {
-        let value = self.members.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-        match value {
-            Some(Value::String(words)) => words.split(' ').map(str::to_owned).collect(),
-            Some(Value::Array(text)) => json::elements(text, LIMITS)
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|element| match element {
-                    Value::String(word) if !word.contains(' ') => Some(word.into_owned()),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
+    fn take(&mut self, name: &str, value: Value<'a>) -> Result<(), Refusal> {
+        match name {
+            "iss" => self.issuer = Some(string(value)?),
+            "sub" => self.subject = Some(string(value)?),
+            "aud" => self.audience = audience(value)?,
+            "exp" => self.times.expires = Some(time(&value)?),
+            "nbf" => self.times.not_before = Some(time(&value)?),
+            "iat" => self.times.issued = Some(time(&value)?),
+            "client_id" => self.has_client_id = !string(value)?.is_empty(),
+            "jti" => self.has_token_id = !string(value)?.is_empty(),
+            "cnf" => self.is_bound = true,
+            // RFC 8693 §4.2: one string. Of another type it grants nothing.
+            "scope" => {
+                if let Value::String(scope) = value {
+                    self.scope = Some(scope);
+                }
+            }
+            _ => {}
         }
+        Ok(())
+    }
+}
+
+/// The words of a claim that grants, in whichever of the two forms issuers write it: a string of words, or an array of them. What
+/// is no word grants nothing.
+pub(crate) fn words_of(text: &[u8], name: &str) -> Vec<String> {
+    match claim(text, name) {
+        Some(Value::String(words)) => words.split(' ').map(str::to_owned).collect(),
+        Some(Value::Array(text)) => json::elements(text, LIMITS)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|element| match element {
+                Value::String(word) if !word.contains(' ') => Some(word.into_owned()),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -90,24 +110,28 @@ pub(crate) fn claim<'a>(text: &'a [u8], name: &str) -> Option<Value<'a>> {
     members.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
-fn string<'a>(value: &Value<'a>) -> Result<Cow<'a, str>, Refusal> {
+fn string(value: Value<'_>) -> Result<Cow<'_, str>, Refusal> {
     match value {
-        Value::String(text) => Ok(text.clone()),
+        Value::String(text) => Ok(text),
         _ => Err(Refusal(Detail::ClaimType)),
     }
 }
 
 /// RFC 7519 §4.1.3: a string, or an array of strings.
-fn audience<'a>(value: &Value<'a>) -> Result<Vec<Cow<'a, str>>, Refusal> {
-    let Value::Array(elements) = value else { return Ok(vec![string(value)?]) };
+fn audience(value: Value<'_>) -> Result<Audience<'_>, Refusal> {
+    let Value::Array(elements) = value else { return string(value).map(Audience::One) };
     let elements = json::elements(elements, LIMITS).map_err(|_| Refusal(Detail::ClaimsSyntax))?;
-    elements.iter().map(string).collect()
+    elements.into_iter().map(string).collect::<Result<_, _>>().map(Audience::All)
 }
 
 /// RFC 7519 §2, NumericDate: seconds, with or without a fraction. What other parsers might read as another number is none.
 fn time(value: &Value<'_>) -> Result<f64, Refusal> {
     let Value::Number(text) = value else { return Err(Refusal(Detail::ClaimType)) };
-    let secs: f64 = text.parse().map_err(|_| Refusal(Detail::ClaimType))?;
+    // Whole, as a rule, and that is sooner read.
+    let secs = match text.parse::<u32>() {
+        Ok(secs) => f64::from(secs),
+        Err(_) => text.parse().map_err(|_| Refusal(Detail::ClaimType))?,
+    };
     if (0.0..EXACT_MAX).contains(&secs) { Ok(secs) } else { Err(Refusal(Detail::ClaimType)) }
 }
 

@@ -42,7 +42,24 @@ pub(crate) enum Malformed {
     Limit,
 }
 
-/// The members of the object that this text is, in order.
+/// Shows the members of the object that this text is, in order. Whether it is one is known in the end, by the result.
+pub(crate) fn members<'a>(
+    text: &'a [u8],
+    limits: Limits,
+    mut each: impl FnMut(&str, Value<'a>),
+) -> Result<(), Malformed> {
+    let mut reader = Reader::of(text, limits)?;
+    reader.names.reserve(FEW);
+    reader.white_space();
+    reader.members(limits.depth, |reader, name, value| {
+        each(&name, value);
+        reader.names.push(name);
+    })?;
+    reader.end()?;
+    are_distinct(&reader.names)
+}
+
+/// All of them.
 pub(crate) fn object<'a>(
     text: &'a [u8],
     limits: Limits,
@@ -50,9 +67,12 @@ pub(crate) fn object<'a>(
     let mut reader = Reader::of(text, limits)?;
     let mut members = Vec::with_capacity(FEW);
     reader.white_space();
-    reader.members(limits.depth, |_, name, value| members.push((name, value)))?;
+    reader.members(limits.depth, |reader, name, value| {
+        reader.names.push(name.clone());
+        members.push((name, value));
+    })?;
     reader.end()?;
-    are_distinct(&members, |(name, _)| name)?;
+    are_distinct(&reader.names)?;
     Ok(members)
 }
 
@@ -66,17 +86,17 @@ pub(crate) fn elements<'a>(text: &'a [u8], limits: Limits) -> Result<Vec<Value<'
 }
 
 /// Whether every name stands there once. Escapes are undone: one name in two spellings is one name.
-fn are_distinct<T>(members: &[T], name: impl Fn(&T) -> &str) -> Result<(), Malformed> {
-    let has_twice = if members.len() <= FEW {
+fn are_distinct(names: &[Cow<'_, str>]) -> Result<(), Malformed> {
+    let has_twice = if names.len() <= FEW {
         let mut seen = 0;
-        members.iter().enumerate().any(|(at, member)| {
-            let (name_here, bit) = (name(member), bit(name(member)));
+        names.iter().enumerate().any(|(at, name)| {
+            let bit = bit(name);
             let may_be_there = seen & bit != 0;
             seen |= bit;
-            may_be_there && members.iter().take(at).any(|other| name(other) == name_here)
+            may_be_there && names.iter().take(at).any(|other| other == name)
         })
     } else {
-        let mut names: Vec<&str> = members.iter().map(name).collect();
+        let mut names: Vec<&str> = names.iter().map(|name| &**name).collect();
         names.sort_unstable();
         names.windows(2).any(|pair| matches!(pair, [one, other] if one == other))
     };
@@ -97,7 +117,7 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     limits: Limits,
-    /// Of the nested objects that are being read, from the outermost inwards.
+    /// Of the objects that are being read, from the outermost inwards.
     names: Vec<Cow<'a, str>>,
 }
 
@@ -141,7 +161,7 @@ impl<'a> Reader<'a> {
             Some(b'{') => {
                 let outer = self.names.len();
                 self.members(depth, |reader, name, _| reader.names.push(name))?;
-                are_distinct(self.names.get(outer..).unwrap_or_default(), |name| name)?;
+                are_distinct(self.names.get(outer..).unwrap_or_default())?;
                 self.names.truncate(outer);
                 Ok(Value::Object(self.since(begin).as_bytes()))
             }

@@ -5,11 +5,10 @@ pub(crate) mod fetched;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::auth::algorithm::{Algorithm, Family};
+use crate::auth::base64url;
 use crate::auth::json::{self, Limits, Value};
 use crate::auth::key::{Admission, Key, KeyError, KeyErrorKind};
 
@@ -38,10 +37,8 @@ impl<'a> Members<'a> {
     /// decoded or not. The text is the caller's; a copy of it is made only where it holds an escape, and that one is not wiped.
     fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let text = self.text(name)?.ok_or(MALFORMED)?;
-        let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
-        let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).map_err(|_| MALFORMED)?;
-        bytes.truncate(length);
-        Ok(bytes)
+        let mut bytes = Zeroizing::new(Vec::new());
+        if base64url::decode(text.as_bytes(), &mut bytes) { Ok(bytes) } else { Err(MALFORMED) }
     }
 }
 

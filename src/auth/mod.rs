@@ -43,6 +43,7 @@
 //! change, how long tokens should live, and what may be cached behind a login.
 
 mod algorithm;
+mod base64url;
 mod body;
 pub(crate) mod challenge;
 mod claims;

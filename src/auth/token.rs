@@ -2,45 +2,41 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::auth::algorithm::Algorithm;
+use crate::auth::base64url;
 use crate::auth::json::{self, Limits, Value};
 use crate::auth::refusal::{Detail, Refusal};
 
 /// A token whose parts were told apart. Nothing of it was verified.
 pub(crate) struct Compact<'a> {
-    header: &'a str,
+    header: &'a [u8],
+    claims: &'a [u8],
     /// Header and claims with the dot: what is signed.
-    signed: &'a str,
-    claims: &'a str,
-    signature: &'a str,
+    signed: &'a [u8],
+    signature: &'a [u8],
 }
 
 impl<'a> Compact<'a> {
     /// The parts of a token that is at most so long.
     ///
-    /// RFC 7515 §7.1, RFC 8725 §3.14: three parts of the alphabet of base64url, of which that of the claims alone may be empty. So a JWE,
-    /// which has five, and the JSON serialisations are refused before anything is decoded.
+    /// RFC 7515 §7.1, RFC 8725 §3.14: three parts, of which that of the claims alone may be empty. So a JWE, which has five, and the
+    /// JSON serialisations are refused before anything is decoded. What is in the parts is looked at when they are.
     pub(crate) fn of(token: &'a [u8], bytes_max: usize) -> Result<Self, Refusal> {
         if token.len() > bytes_max {
             return Err(Refusal(Detail::TooLong));
         }
-        let is_alphabet =
-            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        let text = std::str::from_utf8(token).ok().filter(|_| token.iter().all(is_alphabet));
-        let text = text.ok_or(Refusal(Detail::Shape))?;
-        let mut parts = text.split('.');
-        match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(header), Some(claims), Some(signature), None)
-                if !header.is_empty() && !signature.is_empty() =>
-            {
-                let signed = text.get(..header.len() + 1 + claims.len()).unwrap_or_default();
-                Ok(Self { header, signed, claims, signature })
-            }
-            _ => Err(Refusal(Detail::Shape)),
-        }
+        Self::split(token).ok_or(Refusal(Detail::Shape))
+    }
+
+    fn split(token: &'a [u8]) -> Option<Self> {
+        let mut dots = memchr::memchr_iter(b'.', token);
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return None;
+        };
+        let (header, claims) = (token.get(..first)?, token.get(first + 1..second)?);
+        let (signed, signature) = (token.get(..second)?, token.get(second + 1..)?);
+        let is_whole = !header.is_empty() && !signature.is_empty();
+        is_whole.then_some(Self { header, claims, signed, signature })
     }
 
     /// How long the token is: both dots, and all parts.
@@ -49,7 +45,7 @@ impl<'a> Compact<'a> {
     }
 
     pub(crate) fn signed(&self) -> &'a [u8] {
-        self.signed.as_bytes()
+        self.signed
     }
 
     pub(crate) fn claims(&self) -> Result<Vec<u8>, Refusal> {
@@ -67,10 +63,9 @@ impl<'a> Compact<'a> {
     }
 }
 
-/// RFC 7515 §2, RFC 4648 §3.5: without padding, and with no bit in the last character that says nothing. One string of bytes
-/// has one spelling.
-fn decoded(part: &str) -> Result<Vec<u8>, Refusal> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal(Detail::Encoding))
+fn decoded(part: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    if base64url::decode(part, &mut bytes) { Ok(bytes) } else { Err(Refusal(Detail::Encoding)) }
 }
 
 /// What the header of a token says. **Nothing of it is verified**: it is for choosing a key, which then decides.

@@ -123,7 +123,7 @@ impl Trusts {
             Err(Unsigned::NoKey) => return Ok(no_key()),
             Err(Unsigned::Forged) => return Err(Refusal(Detail::Signature)),
         };
-        let said = verifier.said(&claims);
+        let said = verifier.said(&unverified, &claims);
         let verified = unverified.into_verified(said);
         // A secret verifies as fast as a digest is made.
         if let Some(memo) = self.memo.as_ref().filter(|_| !key.is_secret()) {

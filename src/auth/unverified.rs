@@ -41,6 +41,10 @@ impl<'a> Unverified<'a> {
         &self.header
     }
 
+    pub(crate) fn claims_text(&self) -> &[u8] {
+        &self.claims_text
+    }
+
     /// The same token, of which all is verified.
     pub(crate) fn into_verified(self, said: Said) -> Verified {
         Verified::new(self.header_text, self.claims_text, said)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::algorithm::Algorithm;
-use crate::auth::claims::{Registered, Times};
+use crate::auth::claims::{Registered, Times, words_of};
 use crate::auth::jwk::KeySet;
 use crate::auth::refusal::{Detail, Refusal};
 use crate::auth::token::{TokenHeader, TokenType};
@@ -179,7 +179,7 @@ impl Verifier {
         let claims = unverified.claims()?;
         self.admit(&unverified, &claims, now)?;
         unverified.signer(keys).map_err(|_| Refusal(Detail::Signature))?;
-        let said = self.said(&claims);
+        let said = self.said(&unverified, &claims);
         Ok(unverified.into_verified(said))
     }
 
@@ -209,14 +209,15 @@ impl Verifier {
     }
 
     /// What others will ask of a token when all of it is verified.
-    pub(crate) fn said(&self, claims: &Registered<'_>) -> Said {
+    pub(crate) fn said(&self, token: &Unverified<'_>, claims: &Registered<'_>) -> Said {
         let issuer = match &self.issuer {
             Some(ours) => ours.clone(),
             None => Arc::from(claims.issuer.as_deref().unwrap_or_default()),
         };
         let subject = claims.subject.as_deref();
         let mut scope = claims.scope.as_deref().unwrap_or_default().to_owned();
-        for word in self.scope_claims.iter().flat_map(|claim| claims.words_of(claim)) {
+        for word in self.scope_claims.iter().flat_map(|claim| words_of(token.claims_text(), claim))
+        {
             scope.push(' ');
             scope.push_str(&word);
         }
@@ -249,7 +250,7 @@ impl Verifier {
         let is_ours = |audience: &str| {
             self.audiences.as_ref().is_none_or(|ours| ours.iter().any(|our| our == audience))
         };
-        if self.audiences.is_some() && !claims.audience.iter().any(|audience| is_ours(audience)) {
+        if self.audiences.is_some() && !claims.audience.has(is_ours) {
             return Err(Refusal(Detail::Audience));
         }
         // RFC 7800 §3.1, RFC 9449 §7.1: whoever has stolen a bound token has not the key; nobody asks for it here.

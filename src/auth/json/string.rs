@@ -6,27 +6,30 @@ use super::{Malformed, Reader};
 
 impl<'a> Reader<'a> {
     pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        if !self.take(b'"') {
-            return Err(Malformed::Syntax);
-        }
-        let plain = self.plain();
-        if self.take(b'"') {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let Some(rest) = rest.strip_prefix('"') else { return Err(Malformed::Syntax) };
+        let length = plain_bytes(rest.as_bytes());
+        let (plain, rest) = rest.split_at_checked(length).unwrap_or_default();
+        self.at += 1 + length;
+        if rest.starts_with('"') {
+            self.at += 1;
             return Ok(Cow::Borrowed(plain));
         }
-        let mut text = plain.to_owned();
-        while self.take(b'\\') {
-            text.push(self.escaped()?);
-            text.push_str(self.plain());
-        }
-        if self.take(b'"') { Ok(Cow::Owned(text)) } else { Err(Malformed::Syntax) }
+        self.with_escapes(plain).map(Cow::Owned)
     }
 
-    /// What stands for itself, up to a quotation mark, an escape, or what may not stand in a string.
-    fn plain(&mut self) -> &'a str {
-        let begin = self.at;
-        let rest = self.text.as_bytes().get(begin..).unwrap_or_default();
-        self.at += plain_bytes(rest);
-        self.since(begin)
+    /// The rest of a string that begins so.
+    #[cold]
+    fn with_escapes(&mut self, begin: &str) -> Result<String, Malformed> {
+        let mut text = begin.to_owned();
+        while self.take(b'\\') {
+            text.push(self.escaped()?);
+            let begin = self.at;
+            let rest = self.text.as_bytes().get(begin..).unwrap_or_default();
+            self.at += plain_bytes(rest);
+            text.push_str(self.since(begin));
+        }
+        if self.take(b'"') { Ok(text) } else { Err(Malformed::Syntax) }
     }
 
     fn escaped(&mut self) -> Result<char, Malformed> {

@@ -1,5 +1,8 @@
 mod sets;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use serde_json::{Value as Json, json};
 
 use super::*;
