@@ -67,7 +67,7 @@ fn j01_no_other_letter_stands_in_a_token() {
             let mut sent = request("GET", "/", &[]);
             sent.headers_mut().insert("authorization", value);
             let answer = guarded.send(sent);
-            assert_eq!(answer.refusal.unwrap().detail(), SHAPE, "{byte} in part {at}");
+            assert_eq!(answer.refusal.unwrap().detail(), ENCODING, "{byte} in part {at}");
             tried += 1;
         }
     }
@@ -105,7 +105,7 @@ fn j02_padding_and_white_space_are_refused() {
                 if bad.trim() != bad {
                     continue;
                 }
-                assert_eq!(guarded.verdict(&bad), SHAPE, "{added:?} in part {at}");
+                assert_eq!(guarded.verdict(&bad), ENCODING, "{added:?} in part {at}");
             }
         }
     }
