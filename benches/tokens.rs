@@ -6,6 +6,7 @@
 #[path = "cases/hostile.rs"]
 mod hostile;
 #[path = "cases/token.rs"]
+#[allow(dead_code, reason = "other benches use the rest")]
 mod token;
 
 use std::env;

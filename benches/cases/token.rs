@@ -109,6 +109,11 @@ impl Subject {
         }
     }
 
+    /// What a layer takes of it.
+    pub(crate) fn rules(&self) -> (Verifier, KeySet) {
+        (self.verifier.clone(), self.keys.clone())
+    }
+
     pub(crate) fn is_accepted(&self) -> bool {
         self.verifier.verify(self.token.as_bytes(), &self.keys, self.now).is_ok()
     }

@@ -94,8 +94,8 @@ where
                     let Some(waiting) = asking.take() else { return Poll::Pending };
                     let Asking { issuer, gate, mut inner, mut request, .. } = *waiting;
                     match gate.look_again(&mut request, issuer, &refreshed) {
-                        Err(response) => State::Refusing { response: Some(response) },
-                        Ok(()) => State::Passing { inner: inner.call(request) },
+                        None => State::Passing { inner: inner.call(request) },
+                        response => State::Refusing { response },
                     }
                 }
             };

@@ -46,22 +46,22 @@ impl<C: Clock> Gate<C> {
         self.judge(request, None)
     }
 
-    /// What is known when the issuer was asked.
+    /// What is known when the issuer was asked: `None` lets the request pass.
     pub(crate) fn look_again<B>(
         &self,
         request: &mut Request<B>,
         issuer: usize,
         refreshed: &Refreshed,
-    ) -> Result<(), Response<&'static str>> {
+    ) -> Option<Response<&'static str>> {
         let (refusal, retry_after) = match refreshed {
             Refreshed::Unavailable { retry_after } => (Refusal(Detail::Keys), Some(*retry_after)),
             Refreshed::Current(keys) => match self.judge(request, Some((issuer, keys))) {
-                Passage::Open => return Ok(()),
+                Passage::Open => return None,
                 Passage::Closed(refusal) => (refusal, None),
                 Passage::Ask(..) => (Refusal(Detail::Signature), None),
             },
         };
-        Err(self.refused(refusal, retry_after, request))
+        Some(self.refused(refusal, retry_after, request))
     }
 
     fn judge<B>(&self, request: &mut Request<B>, newer: Option<(usize, &KeySet)>) -> Passage {

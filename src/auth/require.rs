@@ -114,8 +114,11 @@ impl RequireClaim {
 #[derive(Clone)]
 struct Requirement {
     challenge: Arc<Challenge>,
-    objection: Arc<dyn Fn(&Verified) -> Option<Refusal> + Send + Sync>,
+    objection: Arc<Objection>,
 }
+
+/// Why a token does not do, if so.
+type Objection = dyn Fn(&Verified) -> Option<Refusal> + Send + Sync;
 
 impl Requirement {
     fn new(

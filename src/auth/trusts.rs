@@ -139,3 +139,48 @@ impl fmt::Debug for Trusts {
         f.debug_struct("Trusts").field("verifiers", &verifiers).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+    use crate::auth::key::Key;
+    use crate::time::{Ticks, Timestamp};
+
+    const NOW: i64 = 1_600_000_000;
+
+    fn now() -> Moment {
+        Moment { wall: Timestamp::from_secs(NOW), ticks: Ticks::from_nanos(1) }
+    }
+
+    #[test]
+    fn j28_a_token_that_is_remembered_asks_for_no_memory() {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let keys = KeySet::new([Key::ed25519(pair.public_key().as_ref()).unwrap()]).unwrap();
+        let trust = Trust { verifier: Verifier::new("a", "b"), keys: Arc::new(keys) };
+        let trusts = Trusts::new(vec![trust], 1 << 20);
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","typ":"at+jwt"}"#);
+        let claims = format!(
+            r#"{{"iss":"a","aud":"b","sub":"{}","client_id":"e","jti":"d","iat":{NOW},"exp":{}}}"#,
+            "c".repeat(280),
+            NOW + 60
+        );
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims));
+        let signature = URL_SAFE_NO_PAD.encode(pair.sign(signed.as_bytes()));
+        let token = format!("{signed}.{signature}");
+        let judge = || {
+            let mut is_good = false;
+            let asked = allocation_counter::measure(|| {
+                let finding = trusts.judge(token.as_bytes(), now(), None);
+                is_good = matches!(finding, Finding::Good(_));
+            });
+            assert!(is_good);
+            asked.count_total
+        };
+        assert!(token.len() > 600 && judge() > 5, "it is verified first");
+        assert_eq!(judge(), 0);
+    }
+}

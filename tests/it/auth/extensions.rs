@@ -109,7 +109,7 @@ fn j15_keys_that_a_token_brings_along_are_not_used() {
     // Of another type they make the header one that other readers refuse.
     for (name, value) in [("jwk", "null"), ("jku", "7"), ("x5c", "\"\""), ("x5u", "{}")] {
         let header = header_text(Es256, name, Some(value));
-        let good = signers().token_of(Es256, &header, &claims("alice").to_string());
+        let good = signers().token_of(Es256, &header, claims("alice").to_string());
         assert_eq!(guarded.verdict(&good), super::headers::MEMBER, "{name} {value}");
     }
     assert_eq!(keys.asked(), [], "the issuer's keys are known");

@@ -32,9 +32,10 @@ const KINDS: [(&str, &str); 10] = [
     ("application/grpc-web-text+proto", "application/grpc-web-text"),
 ];
 
+type Fields = Vec<(&'static str, String)>;
+
 /// Refused in each way that there is, with the status and the words of it.
-fn refusing() -> Vec<(Guarded, Vec<(&'static str, String)>, &'static str, &'static str, RefusalKind)>
-{
+fn refusing() -> Vec<(Guarded, Fields, &'static str, &'static str, RefusalKind)> {
     let line = || bearer("alice");
     let bad = "the token is not valid";
     let two = "the request must have one token, in one place";
