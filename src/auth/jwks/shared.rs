@@ -125,7 +125,7 @@ impl Shared {
             return Step::Poll(fetch);
         }
         if state.pace.is_in_flight() {
-            // By a request that began before there was a task. Its end rings.
+            // By a request that began before there was a task. It has ended by then.
             return Step::Sleep(self.rules.deadline);
         }
         let held = self.snapshot.load().as_deref().map(|snapshot| snapshot.held);
@@ -161,12 +161,9 @@ impl Shared {
             state.pace.landed(result.is_ok());
             let good = self.take_in(&mut state, result);
             self.publish(&state, good);
-            state.is_rung = true;
-            let bell = state.bell.take();
-            let waiting = std::mem::take(&mut state.waiting);
-            (before, waiting.into_values().flatten().chain(bell))
+            (before, std::mem::take(&mut state.waiting))
         };
-        waiting.for_each(Waker::wake);
+        waiting.into_values().flatten().for_each(Waker::wake);
     }
 
     /// The set that there is now, where the fetch was good.

@@ -141,6 +141,7 @@ mod tests {
             "https://user@a.test/",
             "https://user:word@a.test/",
             "https://@a.test/",
+            "https://a.test:1@a.test:1/",
             "http://a.test@127.0.0.1/",
             "http://127.0.0.1@a.test/",
             "https://a.test/#keys",

@@ -60,6 +60,21 @@ async fn k03_where_requests_have_to_fetch_one_in_a_cooldown_waits() {
 }
 
 #[tokio::test]
+async fn k03_an_issuer_that_takes_longer_than_a_request_waits_counts_as_failing() {
+    let world = World::loaded(|options| options.spawn(Never), |_, _| set(&["a"])).await;
+    world.issuer.answers(|_, _| Act::Hang);
+    world.pass(600).await;
+    let asking = tokio::spawn(refreshed(world.keys.clone(), "a".to_owned()));
+    settle().await;
+    world.pass(1).await;
+    assert_eq!(world.ids(), None);
+    world.pass(1).await;
+    assert_eq!(current(&asking.await.unwrap()), ["a"]);
+    assert_eq!(world.ids().unwrap(), ["a"]);
+    assert_eq!((world.keys.stats().failures, world.issuer.calls()), (0, 2));
+}
+
+#[tokio::test]
 async fn k05_a_key_that_was_withdrawn_is_unusable_after_one_interval_without_any_request() {
     for (cache_control, interval) in [
         ("", 600),
@@ -84,6 +99,21 @@ async fn k05_a_key_that_was_withdrawn_is_unusable_after_one_interval_without_any
 }
 
 #[tokio::test]
+async fn k05_a_set_is_as_old_as_the_question() {
+    let go_on = Arc::new(Notify::new());
+    let issuer = go_on.clone();
+    let world = World::new(move |_, _| Act::Later(issuer.clone(), json(&[], set_of(&[key("a")]))));
+    world.keys.start();
+    settle().await;
+    world.pass(9).await;
+    go_on.notify_one();
+    world.issuer.answers(|_, _| Act::Hang);
+    settle().await;
+    // What was withdrawn meanwhile may be in it.
+    assert_eq!(world.keys.stats().age, Some(Duration::from_secs(9)));
+}
+
+#[tokio::test]
 async fn k05_a_day_is_the_longest_interval() {
     let fields = [("cache-control", "max-age=31536000")];
     let world = World::loaded(|options| options, move |_, _| set_with(&fields, &["a"])).await;
@@ -91,9 +121,33 @@ async fn k05_a_day_is_the_longest_interval() {
     world.clock.advance(Duration::from_secs(86_400 * 9 / 10 - 11));
     settle().await;
     assert_eq!(world.issuer.calls(), 1);
-    world.clock.advance(Duration::from_secs(86_400 / 10));
+    world.clock.advance(Duration::from_secs(86_400 / 10 + 1));
     settle().await;
     assert_eq!(world.ids().unwrap(), ["b"]);
+}
+
+#[tokio::test]
+async fn many_instances_do_not_ask_together() {
+    let clock = ManualClock::new();
+    let issuer = Issuer::new(|_, _| set(&["a"]));
+    let options = JwksKeys::options().clock(clock.clone());
+    let mut instances = Vec::new();
+    for _ in 0..50 {
+        let keys = options.clone().at(URL, issuer.clone()).unwrap();
+        keys.load().await.unwrap();
+        instances.push(keys);
+    }
+    let mut most = 0;
+    for _ in 0..590 {
+        let before = issuer.calls();
+        clock.advance(Duration::from_secs(1));
+        for _ in 0..10 {
+            settle().await;
+        }
+        most = most.max(issuer.calls() - before);
+    }
+    assert_eq!(issuer.calls(), 100);
+    assert!(most < 20, "{most} in one second");
 }
 
 #[tokio::test]

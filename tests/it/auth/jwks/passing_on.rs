@@ -48,6 +48,25 @@ async fn k09_no_client_that_leaves_ends_the_fetch_of_a_task() {
 }
 
 #[tokio::test]
+async fn where_there_is_a_task_no_request_fetches() {
+    let by = Arc::new(Mutex::new(Vec::new()));
+    let seen = by.clone();
+    let world = World::new(move |_, _| {
+        seen.lock().unwrap().push(tokio::task::try_id());
+        set(&["a"])
+    });
+    for _ in 0..3 {
+        let asking = tokio::spawn(refreshed(world.keys.clone(), "b".to_owned()));
+        let request = asking.id();
+        assert_eq!(current(&asking.await.unwrap()), ["a"]);
+        assert_ne!(by.lock().unwrap().last().unwrap(), &Some(request));
+        world.clock.advance(Duration::from_secs(30));
+    }
+    let by = by.lock().unwrap();
+    assert!(by.len() == 3 && by.iter().all(|task| *task == by[0]));
+}
+
+#[tokio::test]
 async fn k09_where_there_is_no_task_one_who_waits_takes_over() {
     let go_on = Arc::new(Notify::new());
     let world = World::with(|options| options.spawn(Never), slow(&go_on));
