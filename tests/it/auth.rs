@@ -14,6 +14,7 @@ mod headers;
 mod hostile;
 mod jwks;
 mod lent;
+mod not_stored;
 mod partitions;
 mod ready;
 mod remembered;
