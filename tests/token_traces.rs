@@ -14,6 +14,7 @@
 mod tokens;
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +25,9 @@ use http::{HeaderName, Request, Response};
 use serde_json::{Value, json};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_keep::auth::Algorithm::{Es256, Hs256};
-use tower_keep::auth::{JwtLayer, Key, KeySet, KeySource, Refreshed, RequireScope, TokenHeader};
+use tower_keep::auth::{
+    JwksKeys, JwtLayer, Key, KeySet, KeySource, Refreshed, RequireScope, TokenHeader,
+};
 use tower_keep::cache::{CacheLayer, Partition};
 use tower_keep::store::{MemoryStore, Wait};
 use tower_keep::test_util::ManualClock;
@@ -181,6 +184,52 @@ fn j30_traces_hold_no_token_and_no_part_of_one() {
         format!("{:?}", &secret[..8]).replace(['[', ']'], ""),
     ] {
         assert!(!log.contains(&shown), "{log}");
+    }
+}
+
+/// Whatever an issuer replies with.
+#[test]
+fn j30_traces_of_fetches_hold_no_key_and_no_id_of_one() {
+    let _alone = alone();
+    let secret = "zq7hiddenzq7hiddenzq7hiddenzq7hiddenzq7hidd";
+    let mut good = signers().jwk(Es256);
+    good["kid"] = MARK.into();
+    let (x, y) = (good["x"].as_str().unwrap().to_owned(), good["y"].as_str().unwrap().to_owned());
+    let mut private = good.clone();
+    private["d"] = secret.into();
+    let replies = [
+        json!({ "keys": [good] }),
+        json!({ "keys": [{"kty": MARK, "kid": MARK}] }),
+        json!({ "keys": [good, good] }),
+        json!({ "keys": [private] }),
+        json!({ "keys": [{"kty": "oct", "alg": "HS256", "kid": MARK, "k": secret}] }),
+        json!({ MARK: [] }),
+        json!(MARK.repeat(60_000)),
+    ];
+    let log = traced(async |_: &Log| {
+        for reply in replies {
+            let text = reply.to_string();
+            let client = service_fn(move |_: Request<Body>| {
+                let response = Response::builder().header("content-type", "application/json");
+                let response = response
+                    .header("etag", "\"zq7hidden\"")
+                    .body(Body::from(text.clone()))
+                    .unwrap();
+                ready(Ok::<_, Infallible>(response))
+            });
+            let keys = JwksKeys::new("https://login.test/jwks", client).unwrap();
+            let _ = keys.load().await;
+            let jwt = JwtLayer::new(verifier(), keys);
+            let inner = service_fn(async |_: Request<Body>| {
+                Ok::<_, Infallible>(Response::new(Body::empty()))
+            });
+            let line = format!("Bearer {}", marked(json!({}), None));
+            ask(jwt.layer(inner), &vec![("authorization", &line)]).await;
+        }
+    });
+    assert!(log.contains("keys fetched") && log.contains("WARN"), "{log}");
+    for hidden in [MARK, &x[..12], &y[..12]] {
+        assert!(!log.contains(hidden), "{hidden}: {log}");
     }
 }
 

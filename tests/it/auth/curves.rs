@@ -76,10 +76,17 @@ fn j11_an_ec_key_is_a_point_of_its_curve_in_full_length() {
     let short = encoded(&URL_SAFE_NO_PAD.decode(&x).unwrap()[1..]);
     let long = encoded([&[0][..], &URL_SAFE_NO_PAD.decode(&x).unwrap()].concat());
     let zero = encoded([0; 32]);
+    // The same point, with a byte on the other side.
+    let both = [&x, &signers().jwk(Es256)["y"].as_str().unwrap().to_owned()]
+        .map(|text| URL_SAFE_NO_PAD.decode(text).unwrap())
+        .concat();
+    let (less, more) = both.split_at(31);
     for changes in [
         json!({"y": x}),
         json!({"x": zero, "y": zero}),
         json!({"x": short}),
+        json!({"x": encoded(less), "y": encoded(more)}),
+        json!({"x": encoded(&both), "y": ""}),
         json!({"x": long}),
         json!({"x": ""}),
         json!({"y": null}),

@@ -5,6 +5,7 @@ mod discovery;
 mod keeping;
 mod passing_on;
 mod replies;
+mod secrecy;
 mod sockets;
 mod starting;
 mod tries;

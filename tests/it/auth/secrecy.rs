@@ -1,11 +1,10 @@
 //! J30: what Debug and Display show. `tests/token_traces.rs` has what traces do.
 
-use std::error::Error;
 use std::fmt::{Debug, Write as _};
 
 use axum::body::Body;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderName, Request};
 use serde_json::json;
 use tower::{Layer as _, Service as _};
@@ -20,78 +19,11 @@ use tower_keep::test_util::ManualClock;
 use tower_keep::time::Timestamp;
 
 use super::scripted_keys::Script;
+use super::shown::{MARK, Shown};
 use super::tokens::{NOW, claims_with, header_text, signers, verifier};
 use crate::support::{Inner, request, response};
 
-/// Stands in every secret that is text: claims, key ids, scopes that only a token has, cookies.
-const MARK: &str = "zq7hidden";
 const SECRET: [u8; 32] = *b"\x9c\x11\xf3\x80\x07zq7hidden-zq7hidden-zq7h\x00\xff\xfe";
-
-/// Collects all that is shown, and looks for what must not be.
-#[derive(Default)]
-struct Shown {
-    text: String,
-    hidden: Vec<(String, String)>,
-}
-
-impl Shown {
-    fn show(&mut self, what: &dyn Debug) {
-        write!(self.text, "{what:?}\n{what:#?}\n").unwrap();
-    }
-
-    fn show_error(&mut self, error: &dyn Error) {
-        self.show(&error);
-        write!(self.text, "{error}\n{error:#}\n{:?}\n", error.source()).unwrap();
-    }
-
-    /// Bytes in whatever notation.
-    fn hide_bytes(&mut self, name: &str, bytes: &[u8]) {
-        let list = |numbers: String| numbers.trim_matches(['[', ']']).to_owned();
-        let forms = [
-            String::from_utf8_lossy(bytes).into_owned(),
-            format!("{bytes:02x?}").replace(['[', ']', ',', ' '], ""),
-            format!("{bytes:02X?}").replace(['[', ']', ',', ' '], ""),
-            list(format!("{bytes:?}")),
-            list(format!("{bytes:#?}")).replace("\n    ", " ").trim().to_owned(),
-            list(format!("{bytes:x?}")),
-            URL_SAFE_NO_PAD.encode(bytes),
-            STANDARD.encode(bytes),
-            URL_SAFE.encode(bytes),
-            bytes.escape_ascii().to_string(),
-        ];
-        for form in forms {
-            self.hide_parts(name, &form);
-        }
-    }
-
-    /// Every run of twelve letters of a text.
-    fn hide_parts(&mut self, name: &str, text: &str) {
-        let letters: Vec<char> = text.chars().collect();
-        for run in letters.windows(12.min(letters.len().max(1))) {
-            self.hidden.push((name.to_owned(), run.iter().collect()));
-        }
-    }
-
-    fn hide_token(&mut self, token: &str) {
-        // The header of a token says nothing that is secret but its key id; algorithm and type stand in every one.
-        for part in token.split('.').skip(1) {
-            self.hide_parts("part of a token", part);
-        }
-        self.hide_parts("token", token.split('.').next().unwrap());
-    }
-
-    fn nothing_is_shown(&self) {
-        assert!(self.text.len() > 1000, "{}", self.text);
-        // What is put on several lines is looked for on one, too.
-        let flat: String = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for text in [&self.text, &flat] {
-            assert!(!text.contains(MARK), "{text}");
-            for (name, hidden) in &self.hidden {
-                assert!(!text.contains(hidden), "{name} {hidden:?}: {text}");
-            }
-        }
-    }
-}
 
 fn token(algorithm: Algorithm) -> String {
     let header = header_text(algorithm, "kid", Some(&format!("\"{MARK}\"")));
@@ -310,7 +242,8 @@ fn j30_what_is_shown_would_be_found() {
     .into_iter()
     .enumerate()
     {
-        let mut shown = Shown { text: " ".repeat(1001), ..Shown::default() };
+        let mut shown = Shown::default();
+        shown.text += &" ".repeat(1001);
         shown.hide_bytes("secret", &SECRET);
         shown.text += &leak;
         let found =

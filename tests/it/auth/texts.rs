@@ -178,3 +178,38 @@ fn j05_no_name_stands_twice_at_any_depth() {
         );
     }
 }
+
+/// However many names there are beside it, and wherever the two stand.
+#[test]
+fn j05_no_name_stands_twice_among_many() {
+    let guarded = Guarded::new();
+    let (header, claims) = (header(Es256).to_string(), claims("alice").to_string());
+    let with =
+        |text: &str, more: &[String]| format!("{},{}}}", &text[..text.len() - 1], more.join(","));
+    for width in [2, 6, 7, 8, 12, 13, 14, 15, 16, 17, 18, 24, 100] {
+        let names: Vec<String> = (0..width).map(|n| format!("\"name{n}\":0")).collect();
+        let nested = |names: &[String]| vec![format!("\"x\":[{{{}}}]", names.join(","))];
+        assert_eq!(guarded.verdict(&of(&header, with(&claims, &names))), PASSES, "{width}");
+        assert_eq!(guarded.verdict(&of(&header, with(&claims, &nested(&names)))), PASSES);
+        for (first, second) in [(0, width - 1), (width / 2, width - 1), (0, 1)] {
+            let mut twice = names.clone();
+            twice[second] = names[first].clone();
+            if first == second {
+                continue;
+            }
+            for twice in [nested(&twice), twice] {
+                assert_eq!(
+                    guarded.verdict(&of(&header, with(&claims, &twice))),
+                    CLAIMS,
+                    "{twice:?}"
+                );
+                let headed = of(with(&header, &twice), &claims);
+                assert_eq!(guarded.verdict(&headed), HEADER, "{twice:?}");
+            }
+        }
+        // Of a claim that counts, the first or the last of all.
+        let mut last = names.clone();
+        last.push("\"sub\":\"bob\"".to_owned());
+        assert_eq!(guarded.verdict(&of(&header, with(&claims, &last))), CLAIMS, "{width}");
+    }
+}

@@ -253,6 +253,12 @@ fn j20_a_clock_that_is_set_back_revives_nothing() {
             }
             assert_eq!(guarded.verdict(&later), PASSES, "{algorithm}: and the others live on");
         }
+        // Nor one that nobody has asked about since.
+        let guarded_anew = Guarded::of(verifier(), signers().keys(&[algorithm]));
+        assert_eq!(guarded_anew.verdict(&seen), PASSES);
+        guarded_anew.clock.advance(Duration::from_secs(300));
+        guarded_anew.clock.set_wall(Timestamp::from_secs(NOW as i64));
+        assert_eq!(guarded_anew.verdict(&seen), EXPIRED, "{algorithm}");
         // Time goes on from where it was.
         guarded.clock.advance(Duration::from_secs(599));
         assert_eq!(guarded.verdict(&later), PASSES);
