@@ -87,8 +87,7 @@ where
 {
     fn passing(inner: &mut S, request: Request<ReqBody>) -> Self {
         // A cache further out sees no principal, and a cookie is no credential to it.
-        let is_told =
-            Passed::is_on(&request) && request.extensions().get::<Verified>().is_some();
+        let is_told = Passed::is_on(&request) && request.extensions().get::<Verified>().is_some();
         Self::Passing { inner: inner.call(request), is_told }
     }
 }
@@ -123,9 +122,9 @@ where
                     let Asking { issuer, gate, inner, mut request, .. } = *waiting;
                     match gate.look_again(&mut request, issuer, &refreshed) {
                         Err(response) => State::Refusing { response: Some(response) },
-                        Ok(()) => {
-                            State::Entering { entering: Some(Box::new(Entering { inner, request })) }
-                        }
+                        Ok(()) => State::Entering {
+                            entering: Some(Box::new(Entering { inner, request })),
+                        },
                     }
                 }
                 StateProj::Entering { entering } => {

@@ -1,7 +1,7 @@
 //! Whether somebody was found to be asking, and by whom that is forgotten.
 
-use http::{Extensions, HeaderName};
 use http::header::{self, HeaderValue};
+use http::{Extensions, HeaderName};
 
 use crate::head::{Principal, RequestHead};
 
