@@ -81,7 +81,8 @@ impl<'a, B> From<&'a Response<B>> for ResponseHead<'a> {
 ///
 /// [`JwtLayer`](https://docs.rs/tower-keep/latest/tower_keep/auth/struct.JwtLayer.html) does that for tokens; any other that knows who
 /// asks may do the same. A cache further in then keeps the answers to such a request apart as it does those to one with
-/// `Authorization` (RFC 9111 §3.5), also where a cookie has said who it is.
+/// `Authorization` (RFC 9111 §3.5), also where a cookie has said who it is. It stands inside a `JwtLayer`, if there is one: that removes
+/// every principal from further out, and without it a cache does not know that somebody asks.
 ///
 /// `Debug` does not show who it is.
 ///

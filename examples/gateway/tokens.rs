@@ -20,7 +20,7 @@ pub(crate) struct TokenFlags {
     pub(crate) issuer: String,
     pub(crate) audience: String,
     pub(crate) is_plain: bool,
-    pub(crate) scope: Vec<String>,
+    pub(crate) scope: Option<String>,
     pub(crate) partition_by: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl TokenFlags {
             issuer: given.required(issuer, text)?,
             audience: given.required(audience, text)?,
             is_plain: given.or("--typ", "at+jwt", typ)?,
-            scope: given.optional("--require-scope", words)?.unwrap_or_default(),
+            scope: given.optional("--require-scope", words)?,
             partition_by: given.optional("--partition-by", text)?,
         }))
     }
@@ -79,10 +79,9 @@ fn typ(value: &str) -> Result<bool, String> {
     }
 }
 
-fn words(value: &str) -> Result<Vec<String>, String> {
-    let words: Vec<String> = value.split(' ').map(str::to_owned).collect();
-    match words.iter().all(|word| is_word(word)) {
-        true => Ok(words),
+fn words(value: &str) -> Result<String, String> {
+    match value.split(' ').all(is_word) {
+        true => Ok(value.to_owned()),
         false => Err("expected words of a scope with one space between them".into()),
     }
 }

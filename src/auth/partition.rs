@@ -10,7 +10,8 @@ impl Partition {
     /// belongs to no partition.
     ///
     /// All who have the same value share what is stored, so that the rule for answers to requests with `Authorization` stays (RFC 9111
-    /// §3.5): for one user alone, take [`Partition::principal`].
+    /// §3.5): for one user alone, take [`Partition::principal`]. [`CacheLayer::private_by`](crate::cache::CacheLayer::private_by) knows no
+    /// such rule: given a claim that several users have in common, **it serves what is private to one of them to the others**.
     ///
     /// ```
     /// use tower_keep::cache::{CacheLayer, Partition};

@@ -62,15 +62,17 @@ pub struct RequireScope {
 }
 
 impl RequireScope {
-    /// This word: whole, and with case.
-    pub fn new(word: impl Into<String>) -> Self {
-        Self { words: vec![word.into()] }
+    /// This word: whole, and with case. Several with spaces between them are all asked for; without any, no token will do.
+    pub fn new(word: &str) -> Self {
+        Self { words: Vec::new() }.and(word)
     }
 
     /// And this one.
     #[must_use]
-    pub fn and(mut self, word: impl Into<String>) -> Self {
-        self.words.push(word.into());
+    pub fn and(mut self, word: &str) -> Self {
+        let is_empty = word.trim_matches(' ').is_empty();
+        let words = word.split(' ').filter(|word| is_empty || !word.is_empty());
+        self.words.extend(words.map(str::to_owned));
         self
     }
 

@@ -37,9 +37,7 @@ impl Guard {
                 JwtLayer::new(verifier, keys)
             }
         };
-        let mut words = flags.scope.into_iter();
-        let first = words.next().map(RequireScope::new);
-        let scope = first.map(|first| words.fold(first, RequireScope::and));
+        let scope = flags.scope.as_deref().map(RequireScope::new);
         let partition = flags.partition_by.map(|claim| match claim.as_str() {
             "sub" => Partition::principal(),
             _ => Partition::claim(claim),

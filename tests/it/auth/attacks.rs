@@ -1,5 +1,6 @@
 //! What an attacker, a neighbour or a fault tries, one rule each.
 
 mod asked;
+mod named;
 mod runtimes;
 mod whose;

@@ -64,7 +64,7 @@ fn hostile_tokens_are_answered_as_expected_at_the_layer() {
                 let (first, more) = words.split_first().unwrap();
                 let needs = more
                     .iter()
-                    .fold(RequireScope::new(text(first)), |all, word| all.and(text(word)));
+                    .fold(RequireScope::new(&text(first)), |all, word| all.and(&text(word)));
                 answer(layer.layer(needs.layer(inner.clone())), sent)
             }
         };

@@ -180,3 +180,17 @@ fn every_method_is_asked_for_a_token() {
     }
     assert_eq!(guarded.inner.calls(), 0);
 }
+
+/// RFC 6749 §3.3: a space stands between words.
+#[test]
+fn j24_words_in_one_string_are_all_asked_for_and_none_lets_nobody_pass() {
+    for (asked, is_enough) in
+        [("read", true), ("read write", false), (" read ", true), ("", false), ("  ", false)]
+    {
+        let guarded = Guarded::new();
+        let scoped = guarded.layer.layer(RequireScope::new(asked).layer(guarded.inner.clone()));
+        let line = bearer("alice");
+        let got = answer(scoped, request("GET", "/", &[("authorization", &line)]));
+        assert_eq!(got.status == 200, is_enough, "{asked:?}");
+    }
+}
