@@ -121,6 +121,8 @@ impl Shared {
             Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
             Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| -n),
         };
+        // Read behind the wall clock: whatever holds us up in between lets it seem slow for a moment, and never ahead.
+        let ticks = nanos(self.start.elapsed()).max(ticks);
         let ahead = wall.saturating_sub_unsigned(ticks);
         self.wall_ahead.store(ahead, Ordering::Relaxed);
         self.found_at.store(ticks, Ordering::Relaxed);

@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use crate::auth::body::AuthBody;
 use crate::auth::gate::Gate;
+use crate::auth::jwk::KeySet;
 use crate::auth::keys::Refreshed;
 use crate::auth::verified::Verified;
 use crate::cache::passed::Passed;
@@ -41,12 +42,14 @@ pin_project! {
 }
 
 /// A request that waits for its issuer's keys.
-struct Asking<S, ReqBody, C> {
-    refreshed: Wait<'static, Refreshed>,
-    issuer: usize,
-    inner: S,
-    request: Request<ReqBody>,
-    gate: Arc<Gate<C>>,
+pub(crate) struct Asking<S, ReqBody, C> {
+    pub(crate) refreshed: Wait<'static, Refreshed>,
+    pub(crate) issuer: usize,
+    /// The keys that were tried.
+    pub(crate) tried: Option<KeySet>,
+    pub(crate) inner: S,
+    pub(crate) request: Request<ReqBody>,
+    pub(crate) gate: Arc<Gate<C>>,
 }
 
 /// A request that waits for the inner service.
@@ -69,14 +72,7 @@ where
     }
 
     /// The inner service need not be ready: nobody's place in it is held while somebody waits for keys.
-    pub(crate) fn asking(
-        refreshed: Wait<'static, Refreshed>,
-        issuer: usize,
-        inner: S,
-        request: Request<ReqBody>,
-        gate: Arc<Gate<C>>,
-    ) -> Self {
-        let asking = Asking { refreshed, issuer, inner, request, gate };
+    pub(crate) fn asking(asking: Asking<S, ReqBody, C>) -> Self {
         Self { state: State::Asking { asking: Some(Box::new(asking)) } }
     }
 }
@@ -119,8 +115,8 @@ where
                     let Some(waiting) = asking else { return Poll::Pending };
                     let refreshed = ready!(waiting.refreshed.as_mut().poll(cx));
                     let Some(waiting) = asking.take() else { return Poll::Pending };
-                    let Asking { issuer, gate, inner, mut request, .. } = *waiting;
-                    match gate.look_again(&mut request, issuer, &refreshed) {
+                    let Asking { issuer, tried, gate, inner, mut request, .. } = *waiting;
+                    match gate.look_again(&mut request, issuer, tried.as_ref(), &refreshed) {
                         None => State::Entering {
                             entering: Some(Box::new(Entering { inner, request })),
                         },

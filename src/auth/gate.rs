@@ -31,8 +31,16 @@ pub(crate) struct Gate<C> {
 pub(crate) enum Passage {
     Open,
     Closed(Refusal),
-    /// Once the issuer was asked for newer keys, it is known.
-    Ask(usize, TokenHeader),
+    /// Once the issuer was asked for newer keys than these, it is known.
+    Ask(Asked),
+}
+
+/// What an issuer is asked.
+pub(crate) struct Asked {
+    pub(crate) issuer: usize,
+    pub(crate) header: TokenHeader,
+    /// The keys that were tried.
+    pub(crate) tried: Option<KeySet>,
 }
 
 impl<C: Clock> Gate<C> {
@@ -54,14 +62,18 @@ impl<C: Clock> Gate<C> {
         &self,
         request: &mut Request<B>,
         issuer: usize,
+        tried: Option<&KeySet>,
         refreshed: &Refreshed,
     ) -> Option<Response<&'static str>> {
         let (refusal, retry_after) = match refreshed {
             Refreshed::Unavailable { retry_after } => (Refusal(Detail::Keys), Some(*retry_after)),
+            Refreshed::Current(keys) if tried.is_some_and(|tried| tried.is(keys)) => {
+                (Refusal(Detail::Signature), None)
+            }
             Refreshed::Current(keys) => match self.judge(request, Some((issuer, keys))) {
                 Passage::Open => return None,
                 Passage::Closed(refusal) => (refusal, None),
-                Passage::Ask(..) => (Refusal(Detail::Signature), None),
+                Passage::Ask(_) => (Refusal(Detail::Signature), None),
             },
         };
         Some(self.refused(refusal, retry_after, request))
@@ -77,7 +89,7 @@ impl<C: Clock> Gate<C> {
         };
         match self.trusts.judge(token, self.clock.now(), newer) {
             Finding::Bad(refusal) => Passage::Closed(refusal),
-            Finding::NoKey(issuer, header) => Passage::Ask(issuer, header),
+            Finding::NoKey(issuer, header, tried) => Passage::Ask(Asked { issuer, header, tried }),
             Finding::Good(verified) => match self.forwarded.set(request.headers_mut(), &verified) {
                 Err(refusal) => Passage::Closed(refusal),
                 Ok(()) => {

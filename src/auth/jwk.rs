@@ -256,6 +256,11 @@ impl KeySet {
         Ok((Self { keys: set.into() }, left_out))
     }
 
+    /// Whether the other is a clone of this one.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.keys, &other.keys)
+    }
+
     /// The keys.
     pub fn keys(&self) -> &[Key] {
         &self.keys

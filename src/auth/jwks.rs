@@ -269,9 +269,10 @@ async fn refreshed(shared: &Arc<Shared>, header: &TokenHeader) -> Refreshed {
     }
 }
 
-/// The keys, if a token of this header may be signed by one of them.
+/// The keys, if the one is among them that a token of this header names. One that names none may be signed by a newer one.
 fn of_use(keys: Option<KeySet>, header: &TokenHeader) -> Option<KeySet> {
-    keys.filter(|keys| candidates(keys, header).next().is_some())
+    let id = header.key_id()?;
+    keys.filter(|keys| candidates(keys, header).any(|key| key.id() == Some(id)))
 }
 
 /// Whether it ends before the sleep does.

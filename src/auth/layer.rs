@@ -30,7 +30,7 @@ use crate::clock::{Clock, SystemClock};
 /// The bodies are problem details (RFC 9457). A request of gRPC is answered in gRPC's own way, with the status UNAUTHENTICATED or
 /// UNAVAILABLE and nothing else. The reason lies in the extensions of the response as a [`Refusal`](crate::auth::Refusal).
 ///
-/// Nothing is asked of the network for a token whose key is known.
+/// The layer itself asks the network for nothing; a [`KeySource`] may, for a token whose key is not there.
 ///
 /// ```
 /// use axum::{Router, routing::get};

@@ -9,11 +9,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::auth::body::AuthBody;
-use crate::auth::future::JwtFuture;
-use crate::auth::gate::{Gate, Passage};
+use crate::auth::future::{Asking, JwtFuture};
+use crate::auth::gate::{Asked, Gate, Passage};
 use crate::auth::keys::Refreshed;
 use crate::auth::refusal::{Detail, Refusal};
-use crate::auth::token::TokenHeader;
 use crate::clock::Clock;
 
 /// A service that is called with good tokens alone; made by [`JwtLayer`](crate::auth::JwtLayer).
@@ -55,27 +54,23 @@ where
             Passage::Closed(refusal) => {
                 JwtFuture::refusing(self.gate.refused(refusal, None, &request))
             }
-            Passage::Ask(issuer, header) => self.ask(issuer, header, request),
+            Passage::Ask(asked) => self.ask(asked, request),
         }
     }
 }
 
 impl<S, C: Clock> Jwt<S, C> {
     /// Asks the issuer for newer keys before the request goes on, or not.
-    fn ask<ReqBody>(
-        &self,
-        issuer: usize,
-        header: TokenHeader,
-        request: Request<ReqBody>,
-    ) -> JwtFuture<S, ReqBody, C>
+    fn ask<ReqBody>(&self, asked: Asked, request: Request<ReqBody>) -> JwtFuture<S, ReqBody, C>
     where
         S: Service<Request<ReqBody>> + Clone,
     {
+        let Asked { issuer, header, tried } = asked;
         let Some(keys) = self.gate.trusts.keys(issuer).cloned() else {
             let refusal = Refusal(Detail::Issuer);
             return JwtFuture::refusing(self.gate.refused(refusal, None, &request));
         };
-        let asking = Box::pin(async move {
+        let refreshed = Box::pin(async move {
             match keys.refreshed(&header) {
                 Some(refreshed) => refreshed.await,
                 // What is known is all there is.
@@ -87,7 +82,14 @@ impl<S, C: Clock> Jwt<S, C> {
         });
         // The one that is ready stays for the next request. This one may wait for long, and holds nobody's place.
         let inner = self.inner.clone();
-        JwtFuture::asking(asking, issuer, inner, request, self.gate.clone())
+        JwtFuture::asking(Asking {
+            refreshed,
+            issuer,
+            tried,
+            inner,
+            request,
+            gate: self.gate.clone(),
+        })
     }
 }
 

@@ -17,6 +17,8 @@ use crate::time::Moment;
 /// The issuers that are trusted, each with its own rules and keys, and what was verified of late.
 pub(crate) struct Trusts {
     list: Vec<Trust>,
+    /// The longest token that any of them looks at.
+    bytes_max: usize,
     memo: Option<Memo>,
     floor: Floor,
     #[cfg(feature = "tracing")]
@@ -33,15 +35,17 @@ pub(crate) struct Trust {
 pub(crate) enum Finding {
     Good(Verified),
     Bad(Refusal),
-    /// All is well but that its key is not there. Newer keys of this issuer may have it.
-    NoKey(usize, TokenHeader),
+    /// All is well but that its key is not among these. Newer keys of this issuer may have it.
+    NoKey(usize, TokenHeader, Option<KeySet>),
 }
 
 impl Trusts {
     pub(crate) fn new(list: Vec<Trust>, memo_bytes_max: usize) -> Self {
         let memo = (memo_bytes_max > 0).then(|| Memo::new(memo_bytes_max));
+        let bytes_max = list.iter().map(|trust| trust.verifier.token_bytes_max()).max();
         Self {
             list,
+            bytes_max: bytes_max.unwrap_or(0),
             memo,
             floor: Floor::new(),
             #[cfg(feature = "tracing")]
@@ -81,6 +85,9 @@ impl Trusts {
         now: Moment,
         newer: Option<(usize, &KeySet)>,
     ) -> Finding {
+        if token.len() > self.bytes_max {
+            return Finding::Bad(Refusal(Detail::TooLong));
+        }
         let memo = self.memo.as_ref();
         // Where all tokens are signed by secrets, nothing is ever remembered, and no digest is worth its while.
         let known = memo.filter(|memo| !memo.is_empty()).map(|memo| (memo, memo.digest(token)));
@@ -104,23 +111,25 @@ impl Trusts {
         now: Moment,
         newer: Option<(usize, &KeySet)>,
     ) -> Result<Finding, Refusal> {
-        let bytes_max = self.list.iter().map(|trust| trust.verifier.token_bytes_max()).max();
-        let unverified = Unverified::read(token, bytes_max.unwrap_or(0))?;
+        let unverified = Unverified::read(token, self.bytes_max)?;
         let claims = unverified.claims()?;
         // RFC 8725 §3.8: its issuer's rules and its issuer's keys.
-        let issuer = self.list.iter().position(|trust| trust.verifier.is_of(&claims));
-        let issuer = issuer.ok_or(Refusal(Detail::Issuer))?;
+        let first =
+            |is: &dyn Fn(&Verifier) -> bool| self.list.iter().position(|trust| is(&trust.verifier));
+        let issuer = first(&|verifier| verifier.names_issuer_of(&claims))
+            .or_else(|| first(&|verifier| verifier.is_of(&claims)))
+            .ok_or(Refusal(Detail::Issuer))?;
         let Trust { verifier, keys } = self.list.get(issuer).ok_or(Refusal(Detail::Issuer))?;
         verifier.admit(&unverified, &claims, self.floor.at(now))?;
         let keys = match newer {
             Some((of, keys)) if of == issuer => Some(keys.clone()),
             _ => keys.keys(),
         };
-        let no_key = || Finding::NoKey(issuer, unverified.header().clone());
-        let Some(keys) = keys else { return Ok(no_key()) };
+        let no_key = |keys| Finding::NoKey(issuer, unverified.header().clone(), keys);
+        let Some(keys) = keys else { return Ok(no_key(None)) };
         let key = match unverified.signer(&keys) {
             Ok(key) => key,
-            Err(Unsigned::NoKey) => return Ok(no_key()),
+            Err(Unsigned::NoKey) => return Ok(no_key(Some(keys))),
             Err(Unsigned::Forged) => return Err(Refusal(Detail::Signature)),
         };
         let said = verifier.said(&unverified, &claims);

@@ -19,8 +19,9 @@ pub(crate) struct Unverified<'a> {
 /// Why no key has signed a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unsigned {
-    /// There is no key of its algorithm and id.
+    /// There is none of its algorithm and id.
     NoKey,
+    /// It names one that has not.
     Forged,
 }
 
@@ -56,12 +57,13 @@ impl<'a> Unverified<'a> {
 
     /// The key that has signed it.
     pub(crate) fn signer<'k>(&self, keys: &'k KeySet) -> Result<&'k Key, Unsigned> {
-        let mut candidates = candidates(keys, &self.header);
-        let first = candidates.next().ok_or(Unsigned::NoKey)?;
-        std::iter::once(first)
-            .chain(candidates.take(TRIES_MAX - 1))
-            .find(|key| key.has_signed(self.compact.signed(), &self.signature))
-            .ok_or(Unsigned::Forged)
+        let mut is_named = false;
+        let signer = candidates(keys, &self.header).take(TRIES_MAX).find(|key| {
+            is_named |= self.header.key_id().is_some() && key.id() == self.header.key_id();
+            key.has_signed(self.compact.signed(), &self.signature)
+        });
+        // Where none of them was named, the one that has signed it may be newer than the set.
+        signer.ok_or(if is_named { Unsigned::Forged } else { Unsigned::NoKey })
     }
 }
 

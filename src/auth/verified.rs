@@ -85,8 +85,9 @@ impl Verified {
     pub(crate) fn bytes(&self) -> usize {
         let Inner { header, claims, said } = &*self.0;
         let subject = said.principal.as_ref().map_or(0, |principal| principal.subject().len());
-        let texts = header.capacity() + claims.capacity() + said.scope.capacity() + subject;
-        size_of::<Inner>() + texts
+        let texts = header.capacity() + claims.capacity() + said.scope.capacity();
+        let names = said.issuer.len() + subject;
+        size_of::<Inner>() + texts + names
     }
 }
 

@@ -187,7 +187,12 @@ impl Verifier {
         self.bytes_max
     }
 
-    /// Whether a token is from the issuer of this verifier, by its own word.
+    /// Whether a token names the issuer that this verifier is for.
+    pub(crate) fn names_issuer_of(&self, claims: &Registered<'_>) -> bool {
+        self.issuer.is_some() && self.is_of(claims)
+    }
+
+    /// Whether a token is from the issuer of this verifier, by its own word, or from any where that is waived.
     pub(crate) fn is_of(&self, claims: &Registered<'_>) -> bool {
         self.issuer.is_none() || claims.issuer.as_deref() == self.issuer.as_deref()
     }

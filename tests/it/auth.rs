@@ -15,6 +15,7 @@ mod headers;
 mod hostile;
 mod jwks;
 mod lent;
+mod nameless;
 mod not_stored;
 mod partitions;
 mod ready;
