@@ -15,7 +15,7 @@ const BOUND: &str = "it is bound to a key that nobody asks for";
 /// Whether a route that asks for these words lets this token in.
 fn grants(guarded: &Guarded, token: &str, words: &[&str]) -> bool {
     let (first, more) = words.split_first().unwrap();
-    let wanted = more.iter().fold(RequireScope::new(*first), |all, word| all.and(*word));
+    let wanted = more.iter().fold(RequireScope::new(first), |all, word| all.and(word));
     let service = guarded.layer.layer(wanted.layer(guarded.inner.clone()));
     let value = format!("Bearer {token}");
     let answer = answer(service, request("GET", "/", &[("authorization", &value)]));
