@@ -20,7 +20,7 @@ use crate::conditional::{Current, PreconditionError, Preconditions};
 use crate::head::RequestHead;
 
 #[cfg(feature = "jwt")]
-pub use claims::Claims;
+pub use claims::{Claims, ClaimsRejection};
 
 /// The key function for routers that are nested: the target as it arrived, not what
 /// [`Router::nest`](axum::Router::nest) left of it.

@@ -237,7 +237,7 @@ fn j30_traces_of_fetches_hold_no_key_and_no_id_of_one() {
 #[test]
 fn c02_a_cache_outside_is_warned_of_once() {
     let _alone = alone();
-    let said = "a cache stands outside a JwtLayer";
+    let said = "a cache stands outside a layer";
     let warnings =
         |log: &str| log.lines().filter(|line| line.contains("WARN") && line.contains(said)).count();
     let inner =
@@ -263,6 +263,13 @@ fn c02_a_cache_outside_is_warned_of_once() {
         }
     });
     assert_eq!(warnings(&outside), usize::from(cfg!(debug_assertions)), "{outside}");
+    let between = traced(async |_: &Log| {
+        let service = jwt().layer(cache().layer(RequireScope::new("read").layer(inner)));
+        for _ in 0..3 {
+            assert_eq!(ask(service.clone(), &vec![("authorization", &line)]).await, 200);
+        }
+    });
+    assert_eq!(warnings(&between), usize::from(cfg!(debug_assertions)), "{between}");
 }
 
 /// What is traced while this runs, at every level.

@@ -227,9 +227,11 @@ Usage: gateway --listen ADDRESS:PORT --upstream http://HOST[:PORT][/BASE] [FLAGS
   --jwt-keys FILE              lets only requests pass that carry a good token (Authorization: Bearer), signed by a key of this
                                JWK Set; it may hold secrets (oct), and then nothing else
   --jwks-url URL               the same, with the keys that the issuer publishes there; https, or http to this machine
+                               (the token is passed on to the upstream)
   --issuer TEXT                who must have issued the token: its iss, exactly
   --audience TEXT              whom it must be for: one of its aud, exactly
-  --typ at+jwt|JWT             at+jwt: access tokens as in RFC 9068; JWT: plain ones too, such as ID tokens [at+jwt]
+  --typ at+jwt|JWT             at+jwt: access tokens as in RFC 9068; JWT: plain ones too, and then ID tokens pass as well where
+                               their audience is the same [at+jwt]
   --require-scope \"WORD...\"   what its scope must have
   --partition-by CLAIM         stores responses apart for each value of this claim; sub: for each user, and then also what the
                                upstream does not call public

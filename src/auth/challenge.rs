@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Extensions, Response, StatusCode};
 
 use crate::auth::refusal::{Refusal, RefusalKind};
 
@@ -39,8 +39,16 @@ impl Challenge {
         self.within(&Realm(start.into()))
     }
 
-    pub(crate) fn within(self, realm: &Realm) -> Self {
+    fn within(self, realm: &Realm) -> Self {
         Self { realm: Some(realm.clone()), ..self }
+    }
+
+    /// In the realm of the layer that has let a request of these extensions pass.
+    pub(crate) fn within_that_of(self, request: &Extensions) -> Self {
+        match request.get::<Realm>() {
+            Some(realm) => self.within(realm),
+            None => self,
+        }
     }
 
     /// The realm that somebody has named.

@@ -10,7 +10,7 @@ use crate::auth::credentials::token;
 use crate::auth::forward::Forwarded;
 use crate::auth::jwk::KeySet;
 use crate::auth::keys::Refreshed;
-use crate::auth::refusal::{Detail, Refusal, RefusalKind};
+use crate::auth::refusal::{Anonymous, Detail, Refusal, RefusalKind};
 use crate::auth::token::TokenHeader;
 use crate::auth::trusts::{Finding, Trusts};
 use crate::auth::verified::Verified;
@@ -53,7 +53,7 @@ impl<C: Clock> Gate<C> {
             request.extensions_mut().insert(realm.clone());
         }
         #[cfg(feature = "tracing")]
-        self.trusts.warn_of_cache_outside(request);
+        self.trusts.cache_outside().look_at(request);
         self.judge(request, None)
     }
 
@@ -83,6 +83,7 @@ impl<C: Clock> Gate<C> {
         let token = match token(request.headers(), self.cookie.as_deref()) {
             Ok(token) => token,
             Err(refusal) if !self.needs_token && refusal.kind() == RefusalKind::NoToken => {
+                request.extensions_mut().insert(Anonymous);
                 return Passage::Open;
             }
             Err(refusal) => return Passage::Closed(refusal),

@@ -96,7 +96,8 @@ impl JwksKeys {
     ///
     /// # Errors
     ///
-    /// If the URL is not one of `https`, has userinfo or a fragment, or is longer than 2,048 bytes.
+    /// If the URL is not one of `https`, has userinfo or a fragment, or is longer than 2,048 bytes. For `http` to this machine there is
+    /// [`JwksOptions::http_to_loopback`].
     ///
     /// ```
     /// use tower_keep::auth::JwksKeys;
@@ -153,7 +154,18 @@ impl JwksKeys {
         Self::options().discover(issuer, client)
     }
 
-    /// What can be chosen.
+    /// How keys are fetched, where the defaults do not do: how often, for how long a set is kept while the issuer fails, what of keys is
+    /// taken, and by which clock; also `http` to this machine.
+    ///
+    /// ```
+    /// use tower_keep::auth::JwksKeys;
+    ///
+    /// # let client = tower::service_fn(|_: http::Request<String>| async {
+    /// #     Ok::<_, std::io::Error>(http::Response::new(String::new()))
+    /// # });
+    /// let keys = JwksKeys::options().http_to_loopback().at("http://127.0.0.1:8180/jwks", client)?;
+    /// # Ok::<_, tower_keep::auth::JwksError>(())
+    /// ```
     pub fn options() -> JwksOptions {
         JwksOptions::new()
     }
@@ -162,7 +174,7 @@ impl JwksKeys {
         Self { handle: Arc::new(Handle(Arc::new(shared))) }
     }
 
-    /// Begins to fetch now, and to keep the keys new, without waiting. To be called on the runtime that is to do it. A service that
+    /// Begins to fetch now, and to keep the keys new, without waiting. To be called on the runtime that is to do it; where there is none, nothing happens. A service that
     /// takes no requests before [`is_loaded`](Self::is_loaded) needs this or [`load`](Self::load), or it will never be.
     ///
     /// ```

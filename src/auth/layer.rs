@@ -43,6 +43,22 @@ use crate::clock::{Clock, SystemClock};
 ///     .layer(jwt);
 /// # let _ = app;
 /// ```
+///
+/// A site that has a login, with tokens in a cookie, and a partner who has an issuer of his own:
+///
+/// ```
+/// use http::HeaderName;
+/// use tower_keep::auth::{JwtLayer, KeySet, Verifier};
+///
+/// # let (keys, partners_keys) = (KeySet::default(), KeySet::default());
+/// let jwt = JwtLayer::new(Verifier::new("https://login.example", "site"), keys)
+///     .or(Verifier::new("https://partner.example", "site"), partners_keys)
+///     .or_cookie("__Host-token")
+///     .optional()
+///     .realm("site")
+///     .memo_bytes_max(1 << 20);
+/// # let _ = jwt;
+/// ```
 #[derive(Clone, Debug)]
 pub struct JwtLayer<C = SystemClock> {
     trusts: Arc<Trusts>,
@@ -100,6 +116,8 @@ impl<C: Clock + Clone> JwtLayer<C> {
 
     /// Takes the token from the cookie of this name too, where `Authorization` has none.
     ///
+    /// Let the cookie live no longer than its token: one with an expired token is refused, also where a token is optional.
+    ///
     /// **Browsers send cookies with requests that other sites have made** (RFC 6265 §8.2): give it `SameSite`, `Secure` and
     /// `HttpOnly`, and keep other sites from writing, as with tower-http's `csrf`.
     #[must_use]
@@ -108,7 +126,7 @@ impl<C: Clock + Clone> JwtLayer<C> {
     }
 
     /// Puts a claim into a field of the request, for a service behind this one that trusts it. Fields of this name that came
-    /// with the request are removed first, and those that differ from it only in marks such as `_`.
+    /// with the request are removed first, and those that differ from it only in marks such as `_`. The token is passed on too.
     ///
     /// A string is put there as it is, a number and a truth value as in JSON; without the claim there is no field. A claim that no
     /// field can hold, such as an array or a string with other than visible ASCII, refuses the request with 403.

@@ -16,8 +16,7 @@
 //! let verifier = Verifier::new("https://login.example", "api");
 //!
 //! let app: Router = Router::new()
-//!     .route("/notes", post(async || "noted"))
-//!     .layer(RequireScope::new("notes:write"))
+//!     .route("/notes", post(async || "noted").layer(RequireScope::new("notes:write")))
 //!     .route("/me", get(async |token: Verified| token.subject().unwrap_or("nobody").to_owned()))
 //!     .layer(JwtLayer::new(verifier, keys));
 //!
@@ -70,6 +69,8 @@ mod unverified;
 mod vectors;
 pub(crate) mod verified;
 mod verify;
+#[cfg(feature = "tracing")]
+mod warning;
 
 pub use algorithm::Algorithm;
 pub use body::AuthBody;

@@ -6,8 +6,9 @@ use crate::auth::verified::Verified;
 use crate::cache::partition::Partition;
 
 impl Partition {
-    /// By a claim of the request's token, such as a tenant, and its issuer. A request without a token, or without the claim,
-    /// belongs to no partition.
+    /// By a claim of the request's token, such as a tenant, and its issuer. **Requests without a token, or without the claim, share
+    /// one area** under `partition_by`, of what is public; where that must not be, put a
+    /// [`RequireClaim`](crate::auth::RequireClaim) outside.
     ///
     /// All who have the same value share what is stored, so that the rule for answers to requests with `Authorization` stays (RFC 9111
     /// §3.5): for one user alone, take [`Partition::principal`]. [`CacheLayer::private_by`](crate::cache::CacheLayer::private_by) knows no

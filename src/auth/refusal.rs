@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use http::Extensions;
+
 /// Why a request is refused.
 ///
 /// Clients learn the class alone, which [`kind`](Self::kind) tells: who forges tokens must not learn how far one came (RFC 8725
@@ -41,6 +43,10 @@ pub enum RefusalKind {
     Unavailable,
 }
 
+/// In the extensions of a request that a layer has let pass without a token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anonymous;
+
 /// What is wrong in particular.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
@@ -64,6 +70,7 @@ pub(crate) enum Detail {
     NotYet,
     Lifetime,
     NoToken,
+    NoLayer,
     OtherScheme,
     TwoTokens,
     EmptyToken,
@@ -88,9 +95,12 @@ impl RefusalKind {
 }
 
 impl Refusal {
-    #[cfg(feature = "axum")]
-    pub(crate) fn no_token() -> Self {
-        Self(Detail::NoToken)
+    /// A request without a token, by what the layer outside has left in it.
+    pub(crate) fn no_token(request: &Extensions) -> Self {
+        match request.get::<Anonymous>() {
+            Some(_) => Self(Detail::NoToken),
+            None => Self(Detail::NoLayer),
+        }
     }
 
     /// The claims are not what they should be.
@@ -102,7 +112,7 @@ impl Refusal {
     /// What a client may be told.
     pub fn kind(&self) -> RefusalKind {
         match self.0 {
-            Detail::NoToken | Detail::OtherScheme => RefusalKind::NoToken,
+            Detail::NoToken | Detail::NoLayer | Detail::OtherScheme => RefusalKind::NoToken,
             Detail::TwoTokens | Detail::EmptyToken => RefusalKind::InvalidRequest,
             Detail::Scope => RefusalKind::InsufficientScope,
             Detail::Claims | Detail::Forwarding => RefusalKind::Forbidden,
@@ -124,11 +134,15 @@ impl Refusal {
             Detail::Algorithm => "the algorithm is not known",
             Detail::Critical => "the header has a critical member that nobody understands",
             Detail::KeyId => "the key id is too long, not printable, or missing",
-            Detail::TokenType => "the token is of another type",
+            Detail::TokenType => {
+                "typ is of another type than the verifier takes: at+jwt, or a plain JWT where it says so"
+            }
             Detail::Signature => "no key of this algorithm and id has signed it",
             Detail::ClaimsSyntax => "the claims are no JSON object with each name once",
             Detail::ClaimType => "a registered claim is of another type, or out of range",
-            Detail::Missing => "a claim is missing that must be there",
+            Detail::Missing => {
+                "one of exp, iat, sub, jti and client_id is missing (RFC 9068); a plain JWT needs exp alone"
+            }
             Detail::Issuer => "it is of another issuer",
             Detail::Audience => "it is for another audience",
             Detail::Bound => "it is bound to a key that nobody asks for",
@@ -136,11 +150,12 @@ impl Refusal {
             Detail::NotYet => "it is not valid yet",
             Detail::Lifetime => "it lives too long",
             Detail::NoToken => "there is no token",
+            Detail::NoLayer => "no JwtLayer stands outside, so that there is no verified token",
             Detail::OtherScheme => "the credentials are of another scheme",
             Detail::TwoTokens => "there is more than one token, or field with credentials",
             Detail::EmptyToken => "the token is empty",
             Detail::Scope => "the scope of the token is too small",
-            Detail::Claims => "the claims do not do",
+            Detail::Claims => "the claims do not do, or are not of the type that is asked for",
             Detail::Forwarding => "a claim that is passed on has no form that a field can hold",
             Detail::Keys => "the keys of the issuer are not there",
         }

@@ -16,6 +16,8 @@ use crate::auth::body::AuthBody;
 use crate::auth::challenge::Challenge;
 use crate::auth::refusal::{Detail, Refusal};
 use crate::auth::verified::Verified;
+#[cfg(feature = "tracing")]
+use crate::auth::warning::CacheOutside;
 
 /// Lets requests pass that have a good token; others get 401. For routes behind a [`JwtLayer`](crate::auth::JwtLayer) where a token is
 /// [`optional`](crate::auth::JwtLayer::optional).
@@ -117,6 +119,8 @@ impl RequireClaim {
 struct Requirement {
     challenge: Arc<Challenge>,
     objection: Arc<Objection>,
+    #[cfg(feature = "tracing")]
+    cache_outside: Arc<CacheOutside>,
 }
 
 /// Why a token does not do, if so.
@@ -127,22 +131,24 @@ impl Requirement {
         challenge: Challenge,
         objection: impl Fn(&Verified) -> Option<Refusal> + Send + Sync + 'static,
     ) -> Self {
-        Self { challenge: Arc::new(challenge), objection: Arc::new(objection) }
+        Self {
+            challenge: Arc::new(challenge),
+            objection: Arc::new(objection),
+            #[cfg(feature = "tracing")]
+            cache_outside: Arc::new(CacheOutside::new(
+                "RequireToken, RequireScope or RequireClaim",
+            )),
+        }
     }
 
-    /// In the realm of the layer that has let the request pass.
     fn refused<B>(&self, refusal: Refusal, request: &Request<B>) -> Response<&'static str> {
-        let challenge = Challenge::clone(&self.challenge);
-        let challenge = match request.extensions().get() {
-            Some(realm) => challenge.within(realm),
-            None => challenge,
-        };
+        let challenge = Challenge::clone(&self.challenge).within_that_of(request.extensions());
         challenge.response(refusal, None, request.headers())
     }
 
     fn objection<B>(&self, request: &Request<B>) -> Option<Refusal> {
         match request.extensions().get::<Verified>() {
-            None => Some(Refusal(Detail::NoToken)),
+            None => Some(Refusal::no_token(request.extensions())),
             Some(verified) => (self.objection)(verified),
         }
     }
@@ -199,6 +205,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        #[cfg(feature = "tracing")]
+        self.requirement.cache_outside.look_at(&request);
         match self.requirement.objection(&request) {
             None => RequireFuture { state: State::Passing { inner: self.inner.call(request) } },
             Some(refusal) => {

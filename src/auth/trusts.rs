@@ -12,6 +12,8 @@ use crate::auth::token::TokenHeader;
 use crate::auth::unverified::{Unsigned, Unverified};
 use crate::auth::verified::Verified;
 use crate::auth::verify::Verifier;
+#[cfg(feature = "tracing")]
+use crate::auth::warning::CacheOutside;
 use crate::time::Moment;
 
 /// The issuers that are trusted, each with its own rules and keys, and what was verified of late.
@@ -22,7 +24,7 @@ pub(crate) struct Trusts {
     memo: Option<Memo>,
     floor: Floor,
     #[cfg(feature = "tracing")]
-    has_warned: std::sync::atomic::AtomicBool,
+    cache_outside: CacheOutside,
 }
 
 #[derive(Clone)]
@@ -49,7 +51,7 @@ impl Trusts {
             memo,
             floor: Floor::new(),
             #[cfg(feature = "tracing")]
-            has_warned: std::sync::atomic::AtomicBool::new(false),
+            cache_outside: CacheOutside::new("JwtLayer"),
         }
     }
 
@@ -57,21 +59,10 @@ impl Trusts {
         &self.list
     }
 
-    /// A cache in front of this layer answers without asking it. That may be meant, of what is public; it is said once, in
-    /// builds with assertions.
+    /// Said once for all clones of a layer.
     #[cfg(feature = "tracing")]
-    pub(crate) fn warn_of_cache_outside<B>(&self, request: &http::Request<B>) {
-        use std::sync::atomic::Ordering;
-
-        if cfg!(debug_assertions)
-            && crate::cache::passed::Passed::is_on(request)
-            && !self.has_warned.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!(
-                target: "tower_keep::auth",
-                "a cache stands outside a JwtLayer: what it holds is served without a token"
-            );
-        }
+    pub(crate) fn cache_outside(&self) -> &CacheOutside {
+        &self.cache_outside
     }
 
     pub(crate) fn keys(&self, issuer: usize) -> Option<&Arc<dyn KeySource>> {

@@ -27,6 +27,23 @@ use crate::time::Timestamp;
 /// let refusal = verifier.verify(b"not.a.token", &keys, Timestamp::from_secs(1_800_000_000)).unwrap_err();
 /// assert_eq!(refusal.to_string(), "the token is not valid");
 /// ```
+///
+/// An issuer that keeps to other customs:
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_keep::auth::{Algorithm, Verifier};
+///
+/// let verifier = Verifier::new("https://login.example", "api")
+///     .or_audience("https://api.example")
+///     .or_plain_jwt()
+///     .or_scope_in("scp")
+///     .algorithms([Algorithm::Rs256])
+///     .require_key_id()
+///     .leeway(Duration::from_secs(2))
+///     .lifetime_max(Duration::from_secs(3600));
+/// # let _ = verifier;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Verifier {
     issuer: Option<Arc<str>>,
@@ -141,7 +158,7 @@ impl Verifier {
     }
 
     /// Reads the scope from this claim too, such as `scp` or `roles`: a string of words with spaces between them, or an array of
-    /// words. By default it is `scope` alone, and that a string (RFC 8693 §4.2).
+    /// words. By default it is `scope` alone, and that a string (RFC 8693 §4.2); `or_scope_in("scope")` takes an array there.
     #[must_use]
     pub fn or_scope_in(mut self, claim: impl Into<String>) -> Self {
         self.scope_claims.push(claim.into());

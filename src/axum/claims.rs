@@ -35,29 +35,35 @@ use crate::auth::{Refusal, Verified};
 pub struct Claims<C>(pub C);
 
 impl<C: DeserializeOwned, S: Sync> FromRequestParts<S> for Claims<C> {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Refusal> {
-        claims(parts)?.ok_or_else(Refusal::no_token)
-    }
-}
-
-impl<C: DeserializeOwned, S: Sync> OptionalFromRequestParts<S> for Claims<C> {
-    type Rejection = Refusal;
+    type Rejection = ClaimsRejection;
 
     async fn from_request_parts(
         parts: &mut request::Parts,
         _: &S,
-    ) -> Result<Option<Self>, Refusal> {
+    ) -> Result<Self, ClaimsRejection> {
+        claims(parts)?.ok_or_else(|| ClaimsRejection::no_token(parts))
+    }
+}
+
+impl<C: DeserializeOwned, S: Sync> OptionalFromRequestParts<S> for Claims<C> {
+    type Rejection = ClaimsRejection;
+
+    async fn from_request_parts(
+        parts: &mut request::Parts,
+        _: &S,
+    ) -> Result<Option<Self>, ClaimsRejection> {
         claims(parts)
     }
 }
 
 impl<S: Sync> FromRequestParts<S> for Verified {
-    type Rejection = Refusal;
+    type Rejection = ClaimsRejection;
 
-    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, Refusal> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(Refusal::no_token)
+    async fn from_request_parts(
+        parts: &mut request::Parts,
+        _: &S,
+    ) -> Result<Self, ClaimsRejection> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ClaimsRejection::no_token(parts))
     }
 }
 
@@ -72,14 +78,60 @@ impl<S: Sync> OptionalFromRequestParts<S> for Verified {
     }
 }
 
-/// With the realm that a layer has by default.
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        Challenge::new().response(self, None, &http::HeaderMap::new()).map(Body::from)
+/// Why a handler was not called: the answer of an argument that asks for a token.
+///
+/// As a response it is in the realm of the layer outside, and to a request of gRPC in gRPC's own way.
+///
+/// ```
+/// use tower_keep::auth::Verified;
+/// use tower_keep::axum::ClaimsRejection;
+///
+/// async fn me(token: Result<Verified, ClaimsRejection>) -> String {
+///     match token {
+///         Ok(token) => token.subject().unwrap_or("somebody").to_owned(),
+///         Err(rejection) => rejection.refusal().to_string(),
+///     }
+/// }
+/// # let _ = me;
+/// ```
+#[derive(Debug)]
+pub struct ClaimsRejection {
+    refusal: Refusal,
+    response: Box<Response<&'static str>>,
+}
+
+impl ClaimsRejection {
+    fn new(refusal: Refusal, parts: &request::Parts) -> Self {
+        let challenge = Challenge::new().within_that_of(&parts.extensions);
+        let response = Box::new(challenge.response(refusal, None, &parts.headers));
+        Self { refusal, response }
+    }
+
+    fn no_token(parts: &request::Parts) -> Self {
+        Self::new(Refusal::no_token(&parts.extensions), parts)
+    }
+
+    /// What is wrong.
+    pub fn refusal(&self) -> Refusal {
+        self.refusal
     }
 }
 
-fn claims<C: DeserializeOwned>(parts: &request::Parts) -> Result<Option<Claims<C>>, Refusal> {
+impl IntoResponse for ClaimsRejection {
+    fn into_response(self) -> Response {
+        self.response.map(Body::from)
+    }
+}
+
+fn claims<C: DeserializeOwned>(
+    parts: &request::Parts,
+) -> Result<Option<Claims<C>>, ClaimsRejection> {
     let Some(verified) = parts.extensions.get::<Verified>() else { return Ok(None) };
-    verified.claims().map(|claims| Some(Claims(claims))).map_err(|_| Refusal::of_claims())
+    let claims = verified.claims().map(|claims| Some(Claims(claims)));
+    claims.map_err(|error| {
+        #[cfg(feature = "tracing")]
+        tracing::debug!(target: "tower_keep::auth", line = error.line(), column = error.column(), kind = ?error.classify(), "claims are of another type");
+        let _ = error;
+        ClaimsRejection::new(Refusal::of_claims(), parts)
+    })
 }

@@ -205,7 +205,8 @@ impl<St: Store, C: Clock> CacheLayer<St, C> {
         self.tell(|telling| telling.hosts = Some(hosts))
     }
 
-    /// Divides what is stored, so that no partition is served what was stored for another. It stays a
+    /// Divides what is stored, so that no partition is served what was stored for another. Requests that belong to none share one
+    /// area with each other. It stays a
     /// shared cache: `private` responses, and those to requests with Authorization, are stored as in any.
     ///
     /// ```

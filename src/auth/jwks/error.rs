@@ -73,7 +73,9 @@ impl JwksErrorKind {
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Url => "the URL is not one that may be asked for keys",
+            Self::Url => {
+                "the URL is not one that may be asked for keys: https, or http to this machine where `http_to_loopback` says so"
+            }
             Self::Client => "the client failed",
             Self::Deadline => "no whole reply came in time",
             Self::Status => "the reply has another status than 200",
@@ -83,7 +85,7 @@ impl JwksErrorKind {
             Self::TooManyKeys => "the set has too many keys",
             Self::DuplicateKeyId => "the set has two keys of one id",
             Self::SecretKey => "the set shows secret or private keys",
-            Self::Issuer => "the metadata is of another issuer",
+            Self::Issuer => "the metadata is of another issuer; the two are compared byte for byte",
             Self::JwksUrl => "the metadata names a URL that may not be asked for keys",
             Self::Busy => "too many wait already",
         }

@@ -11,7 +11,8 @@ use super::tokens::{claims, encoded, header_text, signers, verifier};
 const ALGORITHM: &str = "the algorithm is not known";
 pub const MEMBER: &str = "the header has a member of another type, or one that may not stand there";
 const KEY_ID: &str = "the key id is too long, not printable, or missing";
-const TYPE: &str = "the token is of another type";
+const TYPE: &str =
+    "typ is of another type than the verifier takes: at+jwt, or a plain JWT where it says so";
 pub const SIGNATURE: &str = "no key of this algorithm and id has signed it";
 
 /// A good token but for this member of its header.

@@ -11,7 +11,8 @@ use super::tokens::{NOW, claims_text, claims_with, header, signers, verifier};
 
 const TYPE: &str = "a registered claim is of another type, or out of range";
 const SYNTAX: &str = "the claims are no JSON object with each name once";
-const MISSING: &str = "a claim is missing that must be there";
+const MISSING: &str =
+    "one of exp, iat, sub, jti and client_id is missing (RFC 9068); a plain JWT needs exp alone";
 const EXPIRED: &str = "it has expired";
 const NOT_YET: &str = "it is not valid yet";
 const LIFETIME: &str = "it lives too long";

@@ -10,7 +10,8 @@ use super::tokens::{
 };
 
 const TYPE: &str = "a registered claim is of another type, or out of range";
-const MISSING: &str = "a claim is missing that must be there";
+const MISSING: &str =
+    "one of exp, iat, sub, jti and client_id is missing (RFC 9068); a plain JWT needs exp alone";
 const OTHER_ISSUER: &str = "it is of another issuer";
 const AUDIENCES: &str = "it is for another audience";
 const SIGNATURE: &str = "no key of this algorithm and id has signed it";
@@ -112,7 +113,10 @@ fn j21_every_issuer_has_its_own_rules() {
     };
     assert_eq!(of(others(), OTHER, "admin"), PASSES);
     assert_eq!(of(others(), OTHER, AUDIENCE), AUDIENCES);
-    assert_eq!(of(signers(), ISSUER, AUDIENCE), "the token is of another type");
+    assert_eq!(
+        of(signers(), ISSUER, AUDIENCE),
+        "typ is of another type than the verifier takes: at+jwt, or a plain JWT where it says so"
+    );
     let es256 = others().token(Es256, &claims_with(json!({"iss": OTHER, "aud": "admin"})));
     assert_eq!(guarded.verdict(&es256), "the algorithm is not known");
     // Of two with one issuer the first counts.
