@@ -2,10 +2,11 @@
 //! own, never on the public one.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Json, Router};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_keep::cache::CacheHandle;
 use tower_keep::store::MemoryStore;
@@ -13,16 +14,21 @@ use tower_keep::store::MemoryStore;
 use crate::complain;
 use crate::purging::{self, Secret};
 
+/// Tells of the keys that an issuer publishes.
+pub(crate) type KeyStats = Arc<dyn Fn() -> Value + Send + Sync>;
+
 /// Without a secret nothing can be purged.
 pub(crate) async fn serve(
     listener: TcpListener,
     handle: CacheHandle,
     store: MemoryStore,
     secret: Option<Secret>,
+    keys: Option<KeyStats>,
 ) {
     let purging = secret.map(|secret| purging::routes(handle.clone(), secret));
     let stats = move || async move {
         let stats = handle.stats();
+        let keys = keys.as_ref().map(|keys| keys());
         Json(json!({
             "hits": stats.hits,
             "misses": stats.misses,
@@ -42,6 +48,7 @@ pub(crate) async fn serve(
             "store_failures": stats.store_failures,
             "entries": store.entries(),
             "bytes": store.bytes(),
+            "keys": keys,
         }))
     };
     let routes = Router::new()

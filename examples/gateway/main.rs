@@ -132,7 +132,8 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     if let Some(listener) = admin {
         say(&format!("admin on http://{}", address_of(&listener)?));
         // Never told to stop: it shows what goes on until the process ends.
-        tokio::spawn(admin::serve(listener, handle, store, secret));
+        let keys = guard.as_ref().and_then(Guard::key_stats);
+        tokio::spawn(admin::serve(listener, handle, store, secret, keys));
     }
 
     let (stop, stopped) = oneshot::channel::<()>();

@@ -4,7 +4,7 @@
 //!   RFC 6750, or of gRPC.
 //! - [`RequireScope`], [`RequireClaim`] and [`RequireToken`] are for routes that ask more of it.
 //! - [`Verifier`] says which tokens are good: from whom, for whom, of which kind. It is pure, and may be used alone.
-//! - [`KeySet`] holds keys that you have; a [`KeySource`] gives keys that change, such as those that an issuer publishes.
+//! - [`KeySet`] holds keys that you have; [`JwksKeys`] fetches those that an issuer publishes; any other [`KeySource`] is yours to write.
 //!
 //! ```
 //! use axum::{Router, routing::{get, post}};

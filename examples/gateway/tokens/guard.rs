@@ -1,8 +1,10 @@
 //! The layers that let only good tokens pass.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::{fs, io::Read as _};
 
+use serde_json::json;
 use tower::Layer;
 use tower_keep::auth::{
     JwksClient, JwksKeys, Jwt, JwtLayer, KeySet, Require, RequireScope, RequireToken, Verifier,
@@ -11,12 +13,14 @@ use tower_keep::cache::Partition;
 use tower_keep::clock::SystemClock;
 
 use super::{KeysFrom, TokenFlags};
+use crate::admin::KeyStats;
 use crate::complain;
 
 /// A token first, and what it must allow next.
 pub(crate) struct Guard {
     jwt: JwtLayer,
     scope: Option<RequireScope>,
+    published: Option<JwksKeys>,
     pub(crate) partition: Option<Partition>,
 }
 
@@ -24,17 +28,17 @@ impl Guard {
     pub(crate) fn new(flags: TokenFlags) -> Result<Self, String> {
         let verifier = Verifier::new(flags.issuer, flags.audience);
         let verifier = if flags.is_plain { verifier.or_plain_jwt() } else { verifier };
-        let jwt = match flags.keys {
+        let (jwt, published) = match flags.keys {
             KeysFrom::File(path) => {
                 let keys = keys(&path);
                 let keys = keys.map_err(|why| format!("--jwt-keys: {}: {why}", path.display()))?;
-                JwtLayer::new(verifier, keys)
+                (JwtLayer::new(verifier, keys), None)
             }
             KeysFrom::Url(url) => {
                 let keys = published(&url).map_err(|why| format!("--jwks-url: {url:?}: {why}"))?;
                 // What is not there yet is fetched before anybody asks.
                 keys.start();
-                JwtLayer::new(verifier, keys)
+                (JwtLayer::new(verifier, keys.clone()), Some(keys))
             }
         };
         let scope = flags.scope.as_deref().map(RequireScope::new);
@@ -42,7 +46,24 @@ impl Guard {
             "sub" => Partition::principal(),
             _ => Partition::claim(claim),
         });
-        Ok(Self { jwt, scope, partition })
+        Ok(Self { jwt, scope, published, partition })
+    }
+
+    /// What `GET /stats` shows of the keys that are fetched.
+    pub(crate) fn key_stats(&self) -> Option<KeyStats> {
+        let keys = self.published.clone()?;
+        Some(Arc::new(move || {
+            let stats = keys.stats();
+            json!({
+                "keys": stats.keys,
+                "left_out": stats.left_out,
+                "fetches": stats.fetches,
+                "failures": stats.failures,
+                "refused": stats.refused,
+                "age_secs": stats.age.map(|age| age.as_secs()),
+                "last_error": stats.last_error.map(|kind| format!("{kind:?}")),
+            })
+        }))
     }
 }
 

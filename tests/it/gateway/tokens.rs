@@ -222,6 +222,9 @@ async fn k10_without_keys_it_starts_and_says_when_to_come_again() {
     let secs: u64 = got.field("retry-after").unwrap().parse().unwrap();
     assert!((1..=30).contains(&secs), "{secs}");
     assert_eq!(gateway.get("/").await.status(), 401, "for that no key is needed");
+    let keys = gateway.stats().await["keys"].clone();
+    assert_eq!((&keys["keys"], &keys["failures"]), (&json!(0), &json!(1)), "{keys}");
+    assert_eq!(keys["last_error"], "Client");
 }
 
 #[tokio::test]
