@@ -58,7 +58,7 @@ fn verify(token: &[u8]) -> bool {
     for verifier in VERIFIERS.iter() {
         for keys in KEYS.iter() {
             if let Ok(verified) = verifier.verify(token, keys, Timestamp::from_secs(NOW)) {
-                is_of_exact_spelling(token, verified.claims());
+                is_of_exact_spelling(token, verified.claims_json());
                 is_accepted = true;
             }
         }
