@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::Hasher as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
@@ -21,6 +22,8 @@ use crate::entropy::random;
 pub(crate) struct Memo {
     secret: [u8; 16],
     tokens: Cache<Digest, Arc<Remembered>, ByBytes, ahash::RandomState>,
+    /// Whether there ever was one: to ask the table would take each of its locks.
+    is_used: AtomicBool,
 }
 
 pub(crate) type Digest = [u8; 16];
@@ -56,7 +59,7 @@ impl Memo {
                 Cache::with(1, bytes_max as u64, ByBytes, hasher, DefaultLifecycle::default())
             }
         };
-        Self { secret: random(), tokens }
+        Self { secret: random(), tokens, is_used: AtomicBool::new(false) }
     }
 
     pub(crate) fn digest(&self, token: &[u8]) -> Digest {
@@ -72,14 +75,18 @@ impl Memo {
     pub(crate) fn remember(&self, token: Digest, issuer: usize, verified: Verified, key: &Key) {
         let remembered = Remembered { verified, issuer, key: *key.identity() };
         self.tokens.insert(token, Arc::new(remembered));
+        if !self.is_used() {
+            self.is_used.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn forget(&self, token: &Digest) {
         self.tokens.remove(token);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tokens.is_empty()
+    /// False where nothing was ever remembered.
+    pub(crate) fn is_used(&self) -> bool {
+        self.is_used.load(Ordering::Relaxed)
     }
 }
 

@@ -81,7 +81,7 @@ impl Trusts {
         }
         let memo = self.memo.as_ref();
         // Where all tokens are signed by secrets, nothing is ever remembered, and no digest is worth its while.
-        let known = memo.filter(|memo| !memo.is_empty()).map(|memo| (memo, memo.digest(token)));
+        let known = memo.filter(|memo| memo.is_used()).map(|memo| (memo, memo.digest(token)));
         if let Some((memo, digest)) = &known
             && let Some(remembered) = memo.find(digest)
             && let Some(Trust { verifier, keys }) = self.list.get(remembered.issuer)
