@@ -115,6 +115,6 @@ impl<C: Clock> Gate<C> {
     ) -> Response<&'static str> {
         #[cfg(feature = "tracing")]
         tracing::debug!(target: "tower_keep::auth", reason = refusal.detail(), "request refused");
-        self.challenge.response(refusal, retry_after, request.headers())
+        self.challenge.response(refusal, retry_after, request.into())
     }
 }
