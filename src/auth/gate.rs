@@ -98,6 +98,7 @@ impl<C: Clock> Gate<C> {
                         request.extensions_mut().insert(principal);
                     }
                     if let Some(told) = self.forwarded.told() {
+                        let told = told.and(request.extensions().get());
                         request.extensions_mut().insert(told);
                     }
                     request.extensions_mut().insert(verified);

@@ -16,6 +16,17 @@ pub(crate) struct Found;
 #[derive(Clone, Debug)]
 pub(crate) struct Told(pub(crate) std::sync::Arc<[HeaderName]>);
 
+#[cfg(feature = "jwt")]
+impl Told {
+    /// And those that a layer still further out has set.
+    pub(crate) fn and(self, further_out: Option<&Self>) -> Self {
+        match further_out {
+            None => self,
+            Some(other) => Self(self.0.iter().chain(&*other.0).cloned().collect()),
+        }
+    }
+}
+
 /// Whether a layer further out has set this field to say who asks.
 pub(crate) fn is_told_by(extensions: &Extensions, name: &HeaderName) -> bool {
     #[cfg(feature = "jwt")]
@@ -30,9 +41,12 @@ pub(crate) fn is_told_by(extensions: &Extensions, name: &HeaderName) -> bool {
 /// Whether a layer further out knows who asks: the answer may then be for him alone, whatever fields the request has.
 pub(crate) fn is_known(extensions: &Extensions) -> bool {
     let is_known = extensions.get::<Principal>().is_some();
-    // A token may be about nobody, and grant something all the same.
+    // A token may be about nobody, and grant something all the same. Where a layer in between has found nobody, what one further out
+    // has found is still in its fields.
     #[cfg(feature = "jwt")]
-    let is_known = is_known || extensions.get::<crate::auth::verified::Verified>().is_some();
+    let is_known = is_known
+        || extensions.get::<crate::auth::verified::Verified>().is_some()
+        || extensions.get::<Told>().is_some();
     is_known
 }
 
