@@ -5,12 +5,6 @@ use http::{Extensions, HeaderName};
 
 use crate::head::{Principal, RequestHead};
 
-/// In the extensions of a response: a layer further in has found out who asked. The credentials may have been a cookie, which
-/// says nothing to a cache further out.
-#[cfg(feature = "jwt")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Found;
-
 /// In the extensions of a request: the fields that say who asks, as a layer further out has set them.
 #[cfg(feature = "jwt")]
 #[derive(Clone, Debug)]
@@ -48,17 +42,6 @@ pub(crate) fn is_known(extensions: &Extensions) -> bool {
         || extensions.get::<crate::auth::verified::Verified>().is_some()
         || extensions.get::<Told>().is_some();
     is_known
-}
-
-/// Whether a layer further in has found out who asked, by the response.
-pub(crate) fn was_found(response: &Extensions) -> bool {
-    #[cfg(feature = "jwt")]
-    return response.get::<Found>().is_some();
-    #[cfg(not(feature = "jwt"))]
-    return {
-        let _ = response;
-        false
-    };
 }
 
 /// Whether it is known who asks, and that by all credentials which the request has in `Authorization`: a bearer token tells of
