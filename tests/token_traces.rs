@@ -40,7 +40,10 @@ const MARK: &str = "zq7hidden";
 type Fields<'a> = Vec<(&'a str, &'a str)>;
 
 fn request(fields: &Fields<'_>) -> Request<Body> {
-    let mut request = Request::get("/me").header("host", "a.test");
+    // A call of gRPC is a POST.
+    let is_call = fields.iter().any(|(name, _)| *name == "content-type");
+    let method = if is_call { "POST" } else { "GET" };
+    let mut request = Request::builder().method(method).uri("/me").header("host", "a.test");
     for (name, value) in fields {
         request = request.header(*name, *value);
     }

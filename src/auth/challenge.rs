@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Extensions, Response, StatusCode};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Extensions, Method, Response, StatusCode};
 
 use crate::auth::refusal::{Refusal, RefusalKind};
+use crate::head::RequestHead;
 
 /// What a challenge says besides the error.
 #[derive(Clone, Debug)]
@@ -66,12 +67,12 @@ impl Challenge {
         self
     }
 
-    /// The response to a request of this content type. No cache keeps it.
+    /// The response to this request. No cache keeps it.
     pub(crate) fn response(
         &self,
         refusal: Refusal,
         retry_after: Option<Duration>,
-        request: &HeaderMap,
+        request: RequestHead<'_>,
     ) -> Response<&'static str> {
         let kind = refusal.kind();
         let grpc = grpc(request);
@@ -126,9 +127,13 @@ impl Challenge {
     }
 }
 
-/// What a gRPC request is answered as: the media type of its family (gRPC over HTTP/2, gRPC-Web).
-fn grpc(request: &HeaderMap) -> Option<&'static str> {
-    let content_type = request.get(header::CONTENT_TYPE)?.as_bytes();
+/// What a gRPC request is answered as: the media type of its family (gRPC over HTTP/2, gRPC-Web). All of them are POSTs. A proxy that asks
+/// whether a request may pass asks with GET, has the client's own fields, and takes a 200 for a yes.
+fn grpc(request: RequestHead<'_>) -> Option<&'static str> {
+    if *request.method != Method::POST {
+        return None;
+    }
+    let content_type = request.headers.get(header::CONTENT_TYPE)?.as_bytes();
     let families = ["application/grpc-web-text", "application/grpc-web", "application/grpc"];
     families.into_iter().find(|family| {
         let start = content_type.get(..family.len());

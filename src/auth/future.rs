@@ -17,7 +17,6 @@ use crate::auth::keys::Refreshed;
 use crate::auth::verified::Verified;
 use crate::cache::passed::Passed;
 use crate::clock::Clock;
-use crate::rules::identity;
 use crate::store::ledger::Wait;
 
 pin_project! {
@@ -34,7 +33,7 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S, F, ReqBody, C> {
-        Passing { #[pin] inner: F, is_told: bool },
+        Passing { #[pin] inner: F },
         Refusing { response: Option<Response<&'static str>> },
         Asking { asking: Option<Box<Asking<S, ReqBody, C>>> },
         Entering { entering: Option<Box<Entering<S, ReqBody>>> },
@@ -83,8 +82,10 @@ where
 {
     fn passing(inner: &mut S, request: Request<ReqBody>) -> Self {
         // A cache further out sees no principal, and a cookie is no credential to it.
-        let is_told = Passed::is_on(&request) && request.extensions().get::<Verified>().is_some();
-        Self::Passing { inner: inner.call(request), is_told }
+        if request.extensions().get::<Verified>().is_some() {
+            Passed::find(&request);
+        }
+        Self::Passing { inner: inner.call(request) }
     }
 }
 
@@ -100,11 +101,8 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Passing { inner, is_told } => {
-                    let mut response = ready!(inner.poll(cx))?;
-                    if *is_told {
-                        response.extensions_mut().insert(identity::Found);
-                    }
+                StateProj::Passing { inner } => {
+                    let response = ready!(inner.poll(cx))?;
                     return Poll::Ready(Ok(response.map(AuthBody::passing)));
                 }
                 StateProj::Refusing { response } => match response.take() {

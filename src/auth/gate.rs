@@ -98,6 +98,7 @@ impl<C: Clock> Gate<C> {
                         request.extensions_mut().insert(principal);
                     }
                     if let Some(told) = self.forwarded.told() {
+                        let told = told.and(request.extensions().get());
                         request.extensions_mut().insert(told);
                     }
                     request.extensions_mut().insert(verified);
@@ -115,6 +116,6 @@ impl<C: Clock> Gate<C> {
     ) -> Response<&'static str> {
         #[cfg(feature = "tracing")]
         tracing::debug!(target: "tower_keep::auth", reason = refusal.detail(), "request refused");
-        self.challenge.response(refusal, retry_after, request.headers())
+        self.challenge.response(refusal, retry_after, request.into())
     }
 }

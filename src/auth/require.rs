@@ -143,7 +143,7 @@ impl Requirement {
 
     fn refused<B>(&self, refusal: Refusal, request: &Request<B>) -> Response<&'static str> {
         let challenge = Challenge::clone(&self.challenge).within_that_of(request.extensions());
-        challenge.response(refusal, None, request.headers())
+        challenge.response(refusal, None, request.into())
     }
 
     fn objection<B>(&self, request: &Request<B>) -> Option<Refusal> {

@@ -61,7 +61,7 @@ where
 
 impl<S, C: Clock> Jwt<S, C> {
     /// Asks the issuer for newer keys before the request goes on, or not.
-    fn ask<ReqBody>(&self, asked: Asked, request: Request<ReqBody>) -> JwtFuture<S, ReqBody, C>
+    fn ask<ReqBody>(&mut self, asked: Asked, request: Request<ReqBody>) -> JwtFuture<S, ReqBody, C>
     where
         S: Service<Request<ReqBody>> + Clone,
     {
@@ -80,8 +80,9 @@ impl<S, C: Clock> Jwt<S, C> {
                 },
             }
         });
-        // The one that is ready stays for the next request. This one may wait for long, and holds nobody's place.
+        // The one that is ready gives its place back: this request may wait for long, and nobody knows of a next one.
         let inner = self.inner.clone();
+        self.inner = inner.clone();
         JwtFuture::asking(Asking {
             refreshed,
             issuer,

@@ -103,7 +103,7 @@ pub struct ClaimsRejection {
 impl ClaimsRejection {
     fn new(refusal: Refusal, parts: &request::Parts) -> Self {
         let challenge = Challenge::new().within_that_of(&parts.extensions);
-        let response = Box::new(challenge.response(refusal, None, &parts.headers));
+        let response = Box::new(challenge.response(refusal, None, parts.into()));
         Self { refusal, response }
     }
 

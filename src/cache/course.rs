@@ -17,12 +17,12 @@ use crate::cache::landing::{FlightKey, Flown};
 use crate::cache::layer::Config;
 use crate::cache::leading::Leading;
 use crate::cache::mark::{Position, Standing, Target};
+use crate::cache::passed::Found;
 use crate::cache::place::Place;
 use crate::cache::unanswered::Unanswered;
 use crate::clock::Clock;
 use crate::head::ResponseHead;
 use crate::rules::freshness::Exchange;
-use crate::rules::identity;
 use crate::rules::reason::Reason;
 use crate::rules::request::{EARLY_DATA, RequestFacts};
 use crate::store::Store;
@@ -201,11 +201,11 @@ impl<St: Store, C: Clock> Course<St, C> {
         &mut self,
         came: &Result<Response<B>, E>,
         at: Exchange,
+        found: &Found,
     ) -> Command {
         let command = match came {
             Ok(response) => {
-                let was_found = identity::was_found(response.extensions());
-                self.facts.demand.has_authorization |= was_found;
+                self.facts.demand.has_authorization |= found.is_so();
                 self.transaction.answered(&self.facts, ResponseHead::from(response), at)
             }
             Err(_) => self.transaction.failed(at.response_time),

@@ -20,6 +20,7 @@ use crate::cache::flow::{Command, Inward, Landing, Transaction};
 use crate::cache::landing::{FlightKey, Flown};
 use crate::cache::layer::Config;
 use crate::cache::leading::Lifeline;
+use crate::cache::passed::Passed;
 use crate::cache::place::Place;
 use crate::cache::refresh::refresh;
 use crate::clock::Clock;
@@ -85,6 +86,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                     }
                     Command::Call(inward) => {
                         let request = outgoing.sent_inwards(&inward);
+                        let found = Passed::found(&request, core.id);
                         fetch = core.begin(deadline);
                         let began = core.stamps.position();
                         let request_time = core.clock.now();
@@ -96,7 +98,7 @@ impl<St: Store, C: Clock> Driver<St, C> {
                             |response| core.declared(&config, response.extensions()),
                         );
                         let is_purged = purged(&core, declared, deadline).await;
-                        let command = course.answered(&came, at);
+                        let command = course.answered(&came, at, &found);
                         answer = Some(came);
                         match is_purged {
                             true => command,

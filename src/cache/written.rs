@@ -19,6 +19,7 @@ use crate::cache::flow::{Relay, Transaction};
 use crate::cache::layer::Config;
 use crate::cache::mark::{Standing, Target};
 use crate::cache::outcome::{CacheOutcome, Forward};
+use crate::cache::passed::{Found, Passed};
 use crate::cache::place::Place;
 use crate::cache::stamps::Noted;
 use crate::cache::subject::{Others, Subject};
@@ -28,7 +29,6 @@ use crate::error::BoxError;
 use crate::fields::survey::{Seen, Survey};
 use crate::head::{RequestHead, ResponseHead};
 use crate::rules::freshness::Exchange;
-use crate::rules::identity;
 use crate::rules::invalidate::{describes_target, invalidated, invalidated_groups};
 use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, EARLY_DATA, RequestFacts};
@@ -92,6 +92,7 @@ impl<St: Store, C: Clock> Written<St, C> {
         let fetch = self.core.begin(deadline);
         let began = self.core.stamps.position();
         let request_time = self.core.clock.now();
+        let found = Passed::found(&request, self.core.id);
         let response = inner.oneshot(request).await?;
         let response_time = self.core.clock.now();
         let head = ResponseHead::from(&response);
@@ -100,7 +101,7 @@ impl<St: Store, C: Clock> Written<St, C> {
         let mut relay = Relay { outcome, filing: None };
         if fills_get && describes_target(response.headers(), self.base()) {
             let at = Exchange { began, request_time, response_time };
-            relay = self.filled(headers, head, at);
+            relay = self.filled(headers, head, at, &found);
             relay = match noted {
                 None => relay,
                 Some(noted) => self.after_its_own(relay, noted),
@@ -166,9 +167,15 @@ impl<St: Store, C: Clock> Written<St, C> {
     }
 
     /// RFC 9110 §9.3.3: the response as a later GET may have it.
-    fn filled(&self, headers: HeaderMap, response: ResponseHead<'_>, at: Exchange) -> Relay {
+    fn filled(
+        &self,
+        headers: HeaderMap,
+        response: ResponseHead<'_>,
+        at: Exchange,
+        found: &Found,
+    ) -> Relay {
         let mut demand = self.demand;
-        demand.has_authorization |= identity::was_found(response.extensions);
+        demand.has_authorization |= found.is_so();
         let facts = RequestFacts { demand, headers, spread: self.core.spread() };
         let setting = self.core.setting(&self.config);
         let outcome = CacheOutcome::forwarded(Forward::Method).because(Some(Reason::Method));

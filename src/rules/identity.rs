@@ -5,16 +5,21 @@ use http::{Extensions, HeaderName};
 
 use crate::head::{Principal, RequestHead};
 
-/// In the extensions of a response: a layer further in has found out who asked. The credentials may have been a cookie, which
-/// says nothing to a cache further out.
-#[cfg(feature = "jwt")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Found;
-
 /// In the extensions of a request: the fields that say who asks, as a layer further out has set them.
 #[cfg(feature = "jwt")]
 #[derive(Clone, Debug)]
 pub(crate) struct Told(pub(crate) std::sync::Arc<[HeaderName]>);
+
+#[cfg(feature = "jwt")]
+impl Told {
+    /// And those that a layer still further out has set.
+    pub(crate) fn and(self, further_out: Option<&Self>) -> Self {
+        match further_out {
+            None => self,
+            Some(other) => Self(self.0.iter().chain(&*other.0).cloned().collect()),
+        }
+    }
+}
 
 /// Whether a layer further out has set this field to say who asks.
 pub(crate) fn is_told_by(extensions: &Extensions, name: &HeaderName) -> bool {
@@ -30,21 +35,13 @@ pub(crate) fn is_told_by(extensions: &Extensions, name: &HeaderName) -> bool {
 /// Whether a layer further out knows who asks: the answer may then be for him alone, whatever fields the request has.
 pub(crate) fn is_known(extensions: &Extensions) -> bool {
     let is_known = extensions.get::<Principal>().is_some();
-    // A token may be about nobody, and grant something all the same.
+    // A token may be about nobody, and grant something all the same. Where a layer in between has found nobody, what one further out
+    // has found is still in its fields.
     #[cfg(feature = "jwt")]
-    let is_known = is_known || extensions.get::<crate::auth::verified::Verified>().is_some();
+    let is_known = is_known
+        || extensions.get::<crate::auth::verified::Verified>().is_some()
+        || extensions.get::<Told>().is_some();
     is_known
-}
-
-/// Whether a layer further in has found out who asked, by the response.
-pub(crate) fn was_found(response: &Extensions) -> bool {
-    #[cfg(feature = "jwt")]
-    return response.get::<Found>().is_some();
-    #[cfg(not(feature = "jwt"))]
-    return {
-        let _ = response;
-        false
-    };
 }
 
 /// Whether it is known who asks, and that by all credentials which the request has in `Authorization`: a bearer token tells of

@@ -3,4 +3,5 @@
 mod asked;
 mod named;
 mod runtimes;
+mod second;
 mod whose;

@@ -27,7 +27,8 @@ async fn c04_no_refusal_is_stored() {
             (&[("authorization", &expired)], 401),
             (&[("cookie", "sid=a.b.c")], 401),
             (&[("authorization", "Bearer")], 400),
-            (&[("content-type", "application/grpc")], 200),
+            // It is no POST, and so no call.
+            (&[("content-type", "application/grpc")], 401),
         ];
         for (fields, status) in refused {
             for method in ["GET", "HEAD", "GET"] {
