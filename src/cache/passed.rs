@@ -1,7 +1,6 @@
 //! Which cores a request has passed on its way inwards, and what they learn of it from further in.
 
 use std::sync::Arc;
-#[cfg(feature = "jwt")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Request;
@@ -19,7 +18,7 @@ struct Core {
 /// Whether a layer further in than a core has found out who asks. The credentials may have been a cookie, which says nothing to a cache.
 /// It is told beside the response and not in it, since whoever is in between may build that anew.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Found(#[cfg(feature = "jwt")] Arc<AtomicBool>);
+pub(crate) struct Found(Arc<AtomicBool>);
 
 impl Passed {
     /// Notes that a core has seen a request which may go further in.
@@ -44,7 +43,6 @@ impl Passed {
     }
 
     /// Tells all that have seen it that it is known who asks.
-    #[cfg(feature = "jwt")]
     pub(crate) fn find<ReqBody>(request: &Request<ReqBody>) {
         let passed = request.extensions().get::<Self>();
         for Core { found, .. } in passed.iter().flat_map(|passed| &*passed.0) {
@@ -65,13 +63,7 @@ impl Passed {
 
 impl Found {
     /// To be asked when the response is there.
-    #[cfg(feature = "jwt")]
     pub(crate) fn is_so(&self) -> bool {
         self.0.load(Ordering::Acquire)
-    }
-
-    #[cfg(not(feature = "jwt"))]
-    pub(crate) fn is_so(&self) -> bool {
-        false
     }
 }

@@ -30,7 +30,6 @@ use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::fields::survey::Survey;
 use crate::head::RequestHead;
-#[cfg(feature = "jwt")]
 use crate::rules::policy::Class;
 use crate::rules::reason::Reason;
 use crate::rules::request::{Demand, Eligibility};
@@ -124,7 +123,6 @@ where
             Err(reason) => return self.bypass(request, reason),
         };
         // What a private cache gives is one client's, and what has told that of it once does not tell it again.
-        #[cfg(feature = "jwt")]
         if config.policy.class == Class::Private {
             Passed::find(&request);
         }

@@ -111,7 +111,8 @@ impl JwksOptions {
         self
     }
 
-    /// How many requests wait for newer keys at a time, at least one; by default 1024. Those that come then are turned away at once.
+    /// How many requests wait for newer keys at a time, at least one; by default 1024. Those that come then are turned away at once: also a
+    /// good token of a new key, while forged ones have taken all places. Tokens of known keys never wait.
     pub fn waiters_max(mut self, count: usize) -> Self {
         self.waiters_max = count.max(1);
         self
