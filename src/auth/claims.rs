@@ -104,10 +104,14 @@ pub(crate) fn words_of(text: &[u8], name: &str) -> Vec<String> {
     }
 }
 
-/// One claim of a token that was read before, as it stands in the JSON text.
+/// The claims of a token that was read before, as they stand in the JSON text.
+pub(crate) fn all(text: &[u8]) -> Vec<(Cow<'_, str>, Value<'_>)> {
+    json::object(text, LIMITS).unwrap_or_default()
+}
+
+/// One of them.
 pub(crate) fn claim<'a>(text: &'a [u8], name: &str) -> Option<Value<'a>> {
-    let members = json::object(text, LIMITS).ok()?;
-    members.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    all(text).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 fn string(value: Value<'_>) -> Result<Cow<'_, str>, Refusal> {

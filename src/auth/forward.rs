@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use crate::auth::claims::claim;
+use crate::auth::claims;
 use crate::auth::json::Value;
 use crate::auth::refusal::{Detail, Refusal};
 use crate::auth::verified::Verified;
@@ -69,9 +69,13 @@ impl Forwarded {
     ///
     /// A claim that no field can hold refuses the request: without the field it would be somebody else's.
     pub(crate) fn set(&self, headers: &mut HeaderMap, verified: &Verified) -> Result<(), Refusal> {
+        if self.claims.is_empty() {
+            return Ok(());
+        }
+        let claims = claims::all(verified.claims_json());
         for (name, field) in &self.claims {
-            let Some(value) = claim(verified.claims_json(), name) else { continue };
-            let value = text(&value).ok_or(Refusal(Detail::Forwarding))?;
+            let Some((_, value)) = claims.iter().find(|(known, _)| known == name) else { continue };
+            let value = text(value).ok_or(Refusal(Detail::Forwarding))?;
             headers.try_insert(field, value).map_err(|_| Refusal(Detail::Forwarding))?;
         }
         Ok(())

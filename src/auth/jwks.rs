@@ -174,8 +174,9 @@ impl JwksKeys {
         Self { handle: Arc::new(Handle(Arc::new(shared))) }
     }
 
-    /// Begins to fetch now, and to keep the keys new, without waiting. To be called on the runtime that is to do it; where there is none, nothing happens. A service that
-    /// takes no requests before [`is_loaded`](Self::is_loaded) needs this or [`load`](Self::load), or it will never be.
+    /// Begins to fetch now, and to keep the keys new, without waiting. To be called on the runtime that is to do it; where there is none,
+    /// nothing happens. A service that takes no requests before [`is_loaded`](Self::is_loaded) needs this or [`load`](Self::load), or it
+    /// will never be.
     ///
     /// ```
     /// use tower_keep::auth::JwksKeys;
