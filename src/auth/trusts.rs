@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::auth::floor::Floor;
 use crate::auth::jwk::KeySet;
 use crate::auth::keys::KeySource;
-use crate::auth::memo::Memo;
+use crate::auth::memo::{Digest, Memo};
 use crate::auth::refusal::{Detail, Refusal};
 use crate::auth::token::TokenHeader;
 use crate::auth::unverified::{Unsigned, Unverified};
@@ -93,12 +93,14 @@ impl Trusts {
             }
             memo.forget(digest);
         }
-        self.judge_anew(token, now, newer).unwrap_or_else(Finding::Bad)
+        let digest = known.map(|(_, digest)| digest);
+        self.judge_anew(token, digest, now, newer).unwrap_or_else(Finding::Bad)
     }
 
     fn judge_anew(
         &self,
         token: &[u8],
+        digest: Option<Digest>,
         now: Moment,
         newer: Option<(usize, &KeySet)>,
     ) -> Result<Finding, Refusal> {
@@ -127,7 +129,8 @@ impl Trusts {
         let verified = unverified.into_verified(said);
         // A secret verifies as fast as a digest is made.
         if let Some(memo) = self.memo.as_ref().filter(|_| !key.is_secret()) {
-            memo.remember(memo.digest(token), issuer, verified.clone(), key);
+            let digest = digest.unwrap_or_else(|| memo.digest(token));
+            memo.remember(digest, issuer, verified.clone(), key);
         }
         Ok(Finding::Good(verified))
     }
