@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use http::{Request, Response};
 use http_body::Body;
@@ -16,7 +17,7 @@ use crate::auth::jwk::KeySet;
 use crate::auth::keys::Refreshed;
 use crate::auth::verified::Verified;
 use crate::cache::passed::Passed;
-use crate::clock::Clock;
+use crate::clock::{Clock, Sleep};
 use crate::store::ledger::Wait;
 
 pin_project! {
@@ -43,12 +44,28 @@ pin_project! {
 /// A request that waits for its issuer's keys.
 pub(crate) struct Asking<S, ReqBody, C> {
     pub(crate) refreshed: Wait<'static, Refreshed>,
+    /// When it has waited long enough, whatever the source of the keys does.
+    pub(crate) late: Option<Sleep>,
     pub(crate) issuer: usize,
     /// The keys that were tried.
     pub(crate) tried: Option<KeySet>,
     pub(crate) inner: S,
     pub(crate) request: Request<ReqBody>,
     pub(crate) gate: Arc<Gate<C>>,
+}
+
+impl<S, ReqBody, C> Asking<S, ReqBody, C> {
+    fn poll_refreshed(&mut self, cx: &mut Context<'_>) -> Poll<Refreshed> {
+        if let Poll::Ready(refreshed) = self.refreshed.as_mut().poll(cx) {
+            return Poll::Ready(refreshed);
+        }
+        match self.late.as_mut().map(|late| late.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => {
+                Poll::Ready(Refreshed::Unavailable { retry_after: RETRY_AFTER })
+            }
+            _ => Poll::Pending,
+        }
+    }
 }
 
 /// A request that waits for the inner service.
@@ -111,7 +128,7 @@ where
                 },
                 StateProj::Asking { asking } => {
                     let Some(waiting) = asking else { return Poll::Pending };
-                    let refreshed = ready!(waiting.refreshed.as_mut().poll(cx));
+                    let refreshed = ready!(waiting.poll_refreshed(cx));
                     let Some(waiting) = asking.take() else { return Poll::Pending };
                     let Asking { issuer, tried, gate, inner, mut request, .. } = *waiting;
                     match gate.look_again(&mut request, issuer, tried.as_ref(), &refreshed) {
@@ -142,3 +159,6 @@ where
         f.write_str("JwtFuture(..)")
     }
 }
+
+/// When to come again where nobody says it.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -31,7 +31,8 @@ pub trait KeySource: Send + Sync + 'static {
     fn keys(&self) -> Option<KeySet>;
 
     /// Asks for newer keys, since [`keys`](Self::keys) has none for a token of this header, or none at all. The answer must come within a
-    /// bounded time, and many callers must cost one question (RFC 7517 has no way to ask for one key).
+    /// bounded time; the layer waits a minute, where its clock can sleep. Many callers must cost one question (RFC 7517 has no way to ask
+    /// for one key).
     ///
     /// `None` where there is nothing to wait for: what `keys` says is all there is. That is the default.
     fn refreshed<'a>(&'a self, header: &'a TokenHeader) -> Option<Wait<'a, Refreshed>> {

@@ -9,7 +9,7 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::auth::body::AuthBody;
-use crate::auth::future::{Asking, JwtFuture};
+use crate::auth::future::{Asking, JwtFuture, RETRY_AFTER};
 use crate::auth::gate::{Asked, Gate, Passage};
 use crate::auth::keys::Refreshed;
 use crate::auth::refusal::{Detail, Refusal};
@@ -85,6 +85,7 @@ impl<S, C: Clock> Jwt<S, C> {
         self.inner = inner.clone();
         JwtFuture::asking(Asking {
             refreshed,
+            late: self.gate.clock.sleep(WAIT_MAX),
             issuer,
             tried,
             inner,
@@ -94,5 +95,5 @@ impl<S, C: Clock> Jwt<S, C> {
     }
 }
 
-/// When to come again where nobody says it.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// More than a source of keys should take. `JwksKeys` takes two seconds, or thirty at most.
+const WAIT_MAX: Duration = Duration::from_secs(60);

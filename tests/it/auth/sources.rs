@@ -265,3 +265,16 @@ fn of_several_issuers_the_one_is_asked_whose_token_it_is() {
     assert_eq!(now(&mut waiting).unwrap().refusal.unwrap().detail(), SIGNATURE);
     assert_eq!(ours.looks(), 0);
 }
+
+/// K04: a source that does not keep its word is not waited for for ever.
+#[tokio::test]
+async fn k04_who_waits_for_a_source_that_never_answers_is_told_after_a_minute() {
+    let guarded = Guarded::of(verifier(), Script::asking(None));
+    let mut waiting = ask(&guarded);
+    assert!((&mut waiting).now_or_never().is_none());
+    guarded.clock.advance(Duration::from_secs(59));
+    assert!((&mut waiting).now_or_never().is_none());
+    guarded.clock.advance(Duration::from_secs(1));
+    let answer = waiting.now_or_never().unwrap();
+    assert_eq!((answer.status.as_u16(), answer.field("retry-after")), (503, Some("1")));
+}
