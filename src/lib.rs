@@ -263,6 +263,7 @@ mod frames;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod head;
+pub mod limit;
 mod rules;
 pub mod store;
 mod sync;

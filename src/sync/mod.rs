@@ -2,3 +2,4 @@
 
 pub(crate) mod atomic;
 pub(crate) mod lock;
+pub(crate) mod relax;

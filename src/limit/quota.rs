@@ -1,0 +1,333 @@
+//! What a key may do: so much in a period, and so much at once.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+/// So many units in a period, and so many at once.
+///
+/// A unit is a request, unless a cost says otherwise: then it may be a byte or a token of a model. Units come back one by one, evenly over
+/// the period, and not all at its end: 60 in a minute are one each second. What is not used is kept, up to the burst, which is the amount
+/// of one period unless another is set. So within one period a key that had rested is admitted the burst and the amount, and over
+/// a long time the amount for each period and not one more. Rates that no whole number of nanoseconds makes, such as three in a second,
+/// are kept exactly.
+///
+/// A quota of nothing, or of more than can be counted, is refused when a layer or [`Quotas`] is made of it; see [`Quota::check`].
+///
+/// ```
+/// use tower_keep::limit::Quota;
+///
+/// const API: Quota = Quota::per_second(100).burst(20);
+/// assert_eq!((API.amount(), API.burst_max()), (100, 20));
+/// assert!(API.check().is_ok());
+/// assert!(Quota::per_day(0).check().is_err());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Quota {
+    amount: u64,
+    /// In nanoseconds.
+    pub(super) period: u64,
+    burst: u64,
+    /// The burst; nothing, if this quota cannot be kept.
+    pub(super) cost_max: u64,
+    /// The time in which one unit comes back.
+    pub(super) interval: Span,
+    /// The time in which a whole burst does.
+    pub(super) full: Span,
+    /// Tells quotas apart.
+    pub(super) tag: u64,
+}
+
+/// A length of time, exact: nanoseconds, and parts of one. A quota's parts are `amount` to a nanosecond.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Span {
+    pub(crate) nanos: u64,
+    pub(crate) part: u64,
+}
+
+impl Quota {
+    /// So many units in a second.
+    pub const fn per_second(amount: u64) -> Self {
+        Self::per(amount, Duration::from_secs(1))
+    }
+
+    /// So many units in a minute.
+    pub const fn per_minute(amount: u64) -> Self {
+        Self::per(amount, Duration::from_secs(60))
+    }
+
+    /// So many units in an hour.
+    pub const fn per_hour(amount: u64) -> Self {
+        Self::per(amount, Duration::from_secs(3_600))
+    }
+
+    /// So many units in a day of 24 hours.
+    pub const fn per_day(amount: u64) -> Self {
+        Self::per(amount, Duration::from_secs(86_400))
+    }
+
+    /// So many units in any period.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_keep::limit::Quota;
+    ///
+    /// assert_eq!(Quota::per(10, Duration::from_secs(1)), Quota::per_second(10));
+    /// ```
+    pub const fn per(amount: u64, period: Duration) -> Self {
+        let nanos = period.as_nanos();
+        let period = if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 };
+        Self::new(amount, period, amount)
+    }
+
+    /// At most so many units at once, or after any rest.
+    #[must_use]
+    pub const fn burst(self, burst: u64) -> Self {
+        Self::new(self.amount, self.period, burst)
+    }
+
+    /// The units of one period.
+    pub const fn amount(&self) -> u64 {
+        self.amount
+    }
+
+    /// The period; at most 584 years.
+    pub const fn period(&self) -> Duration {
+        Duration::from_nanos(self.period)
+    }
+
+    /// The most units at once.
+    pub const fn burst_max(&self) -> u64 {
+        self.burst
+    }
+
+    /// How long it takes until a key that has used its whole burst may use it again, rounded up to a nanosecond.
+    ///
+    /// ```
+    /// use tower_keep::limit::Quota;
+    ///
+    /// assert_eq!(Quota::per_second(100).burst(20).refill().as_millis(), 200);
+    /// ```
+    pub const fn refill(&self) -> Duration {
+        self.full.rounded_up()
+    }
+
+    /// This quota, if it is one that can be kept.
+    ///
+    /// What is not checked and cannot be kept admits nothing.
+    ///
+    /// # Errors
+    /// An amount, period or burst of zero; an amount of 2^48 or more; a burst that takes more than [`REFILL_MAX`](Self::REFILL_MAX)
+    /// to come back.
+    pub const fn check(self) -> Result<Self, QuotaError> {
+        match self.fault() {
+            None => Ok(self),
+            Some(kind) => Err(QuotaError { kind }),
+        }
+    }
+
+    /// The longest that a whole burst may take to come back: 146 years.
+    pub const REFILL_MAX: Duration = Duration::from_nanos(1 << 62);
+
+    /// How far off a whole burst may be while one unit is left, rounded down.
+    pub(super) fn tolerance_nanos(&self) -> u64 {
+        let less = u64::from(self.interval.part > self.full.part);
+        self.full.nanos.saturating_sub(self.interval.nanos).saturating_sub(less)
+    }
+
+    const fn new(amount: u64, period: u64, burst: u64) -> Self {
+        let none = Span { nanos: 0, part: 0 };
+        let quota = Self { amount, period, burst, cost_max: 0, interval: none, full: none, tag: 0 };
+        if quota.fault().is_some() {
+            return quota;
+        }
+        let interval = Span { nanos: period / amount, part: period % amount };
+        let full = Span::of(period as u128 * burst as u128, amount);
+        // Every step can be undone, so that no two quotas of one amount are alike; others need luck.
+        let tag = mixed(mixed(mixed(amount) ^ period) ^ burst);
+        Self { cost_max: burst, interval, full, tag, ..quota }
+    }
+
+    const fn fault(&self) -> Option<QuotaErrorKind> {
+        if self.amount == 0 {
+            return Some(QuotaErrorKind::NoAmount);
+        }
+        if self.period == 0 {
+            return Some(QuotaErrorKind::NoPeriod);
+        }
+        if self.burst == 0 {
+            return Some(QuotaErrorKind::NoBurst);
+        }
+        if self.amount >= AMOUNT_END {
+            return Some(QuotaErrorKind::AmountTooLarge);
+        }
+        let refill = self.period as u128 * self.burst as u128 / self.amount as u128;
+        if refill >= Self::REFILL_MAX.as_nanos() {
+            return Some(QuotaErrorKind::TooSlow);
+        }
+        None
+    }
+}
+
+impl Span {
+    /// What `amount` of these are `units` nanoseconds; saturates.
+    pub(super) const fn of(units: u128, amount: u64) -> Self {
+        let nanos = units / amount as u128;
+        if nanos > u64::MAX as u128 {
+            return Self { nanos: u64::MAX, part: 0 };
+        }
+        Self { nanos: nanos as u64, part: (units % amount as u128) as u64 }
+    }
+
+    pub(super) const fn rounded_up(self) -> Duration {
+        Duration::from_nanos(self.nanos.saturating_add((self.part > 0) as u64))
+    }
+}
+
+impl fmt::Debug for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (amount, burst) = (self.amount, self.burst);
+        write!(f, "Quota({amount} in {:?}, {burst} at once)", self.period())
+    }
+}
+
+/// At most [`Quotas::MAX`] quotas that hold at the same time for one key: the strictest decides, and all of them are charged or none.
+///
+/// ```
+/// use tower_keep::limit::{Quota, Quotas};
+///
+/// // No more than ten at once, and no more than a thousand a day.
+/// let quotas = Quotas::new([Quota::per_second(10), Quota::per_day(1_000)])?;
+/// assert_eq!(quotas.as_slice().len(), 2);
+/// # Ok::<(), tower_keep::limit::QuotaError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Quotas {
+    list: [Quota; Self::MAX],
+    count: usize,
+}
+
+impl Quotas {
+    /// Four.
+    pub const MAX: usize = 4;
+
+    /// These quotas. One that stands there twice counts once.
+    ///
+    /// # Errors
+    /// What [`Quota::check`] says of each of them; none, or more than [`Quotas::MAX`].
+    pub fn new(quotas: impl IntoIterator<Item = Quota>) -> Result<Self, QuotaError> {
+        let nothing = Quota::per_second(0);
+        let mut made = Self { list: [nothing; Self::MAX], count: 0 };
+        for quota in quotas {
+            let quota = quota.check()?;
+            if made.as_slice().contains(&quota) {
+                continue;
+            }
+            let Some(place) = made.list.get_mut(made.count) else {
+                return Err(QuotaError { kind: QuotaErrorKind::TooMany });
+            };
+            *place = quota;
+            made.count += 1;
+        }
+        match made.count {
+            0 => Err(QuotaError { kind: QuotaErrorKind::NoAmount }),
+            _ => Ok(made),
+        }
+    }
+
+    /// One quota alone, checked or not: one that cannot be kept admits nothing.
+    pub(crate) fn one(quota: Quota) -> Self {
+        Self { list: [quota; Self::MAX], count: 1 }
+    }
+
+    /// The quotas, in the order in which they were given.
+    pub fn as_slice(&self) -> &[Quota] {
+        self.list.get(..self.count).unwrap_or(&self.list)
+    }
+}
+
+impl TryFrom<Quota> for Quotas {
+    type Error = QuotaError;
+
+    fn try_from(quota: Quota) -> Result<Self, QuotaError> {
+        Self::new([quota])
+    }
+}
+
+impl<const N: usize> TryFrom<[Quota; N]> for Quotas {
+    type Error = QuotaError;
+
+    fn try_from(quotas: [Quota; N]) -> Result<Self, QuotaError> {
+        Self::new(quotas)
+    }
+}
+
+impl fmt::Debug for Quotas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.as_slice()).finish()
+    }
+}
+
+/// Why a quota cannot be kept.
+///
+/// ```
+/// use tower_keep::limit::{Quota, QuotaErrorKind};
+///
+/// let error = Quota::per_second(10).burst(0).check().unwrap_err();
+/// assert_eq!(error.kind(), QuotaErrorKind::NoBurst);
+/// assert_eq!(error.to_string(), "a quota must have a burst of one or more");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaError {
+    kind: QuotaErrorKind,
+}
+
+/// The kinds of quotas that cannot be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum QuotaErrorKind {
+    /// No units at all.
+    NoAmount,
+    /// No time.
+    NoPeriod,
+    /// None at once: nothing would ever be admitted.
+    NoBurst,
+    /// 2^48 units or more.
+    AmountTooLarge,
+    /// A burst that takes more than [`Quota::REFILL_MAX`] to come back.
+    TooSlow,
+    /// More quotas than [`Quotas::MAX`].
+    TooMany,
+}
+
+impl QuotaError {
+    /// What is wrong with it.
+    pub fn kind(&self) -> QuotaErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for QuotaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            QuotaErrorKind::NoAmount => "a quota must have an amount of one or more",
+            QuotaErrorKind::NoPeriod => "a quota must have a period",
+            QuotaErrorKind::NoBurst => "a quota must have a burst of one or more",
+            QuotaErrorKind::AmountTooLarge => "the amount of a quota must be less than 2^48",
+            QuotaErrorKind::TooSlow => "a burst of a quota must come back within 146 years",
+            QuotaErrorKind::TooMany => "a key may have four quotas at most",
+        })
+    }
+}
+
+impl Error for QuotaError {}
+
+/// Spreads the bits of a number over all of it, and can be undone.
+const fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let number = (number ^ (number >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    number ^ (number >> 32)
+}
+
+/// So that the parts of a nanosecond fit into 48 bits.
+const AMOUNT_END: u64 = 1 << 48;
