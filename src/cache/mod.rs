@@ -47,7 +47,7 @@ mod leading;
 pub(crate) mod lines;
 pub(crate) mod mark;
 mod operate;
-mod outcome;
+pub(crate) mod outcome;
 pub(crate) mod partition;
 pub(crate) mod passed;
 pub(crate) mod place;

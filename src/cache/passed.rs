@@ -33,7 +33,6 @@ impl Passed {
     }
 
     /// Whether any core has seen it.
-    #[cfg(all(feature = "jwt", feature = "tracing"))]
     pub(crate) fn is_on<ReqBody>(request: &Request<ReqBody>) -> bool {
         request.extensions().get::<Self>().is_some()
     }

@@ -1,15 +1,40 @@
 //! Rate limiting that holds.
 
+mod after;
+mod answers;
+mod body;
+mod breaker;
+mod costs;
+mod failure;
+mod future;
+mod gate;
 pub(crate) mod gcra;
+mod handle;
 pub(crate) mod key;
+mod layer;
 mod memory;
+mod no_key;
 pub(crate) mod quota;
+mod refusal;
+mod service;
+mod settling;
+mod stats;
 pub(crate) mod store;
 mod table;
 pub(crate) mod verdict;
 
+pub use body::RateLimitBody;
+pub use failure::StoreFailure;
+pub use future::RateLimitFuture;
+pub use handle::LimitHandle;
 pub use key::{KeyParts, LimitBy, LimitKey};
+pub use layer::RateLimitLayer;
 pub use memory::{LimitStoreStats, MemoryLimitStore};
+pub use no_key::NoKey;
 pub use quota::{Quota, QuotaError, QuotaErrorKind, Quotas};
+pub use refusal::{LimitRefusal, LimitRefusalKind};
+pub use service::RateLimit;
+pub use settling::Charge;
+pub use stats::LimitStats;
 pub use store::{Adjustment, LimitStore};
 pub use verdict::{Outcome, Standing, Verdict};

@@ -1,0 +1,263 @@
+//! Who may go on: all that is set on a layer, and the decisions that need it.
+
+use std::future::{Future as _, poll_fn};
+use std::num::NonZeroU64;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::cache::passed::Passed;
+use crate::clock::Clock;
+use crate::head::RequestHead;
+use crate::limit::after::After;
+use crate::limit::answers::Answers;
+use crate::limit::breaker::Breaker;
+use crate::limit::costs::{Cost, Settling};
+use crate::limit::failure::StoreFailure;
+use crate::limit::key::{KeyParts, Keyless, LimitBy, LimitKey};
+use crate::limit::no_key::NoKey;
+use crate::limit::quota::Quotas;
+use crate::limit::settling::{Charge, Settlement};
+use crate::limit::stats::Counts;
+use crate::limit::store::{Adjustment, LimitStore};
+use crate::limit::verdict::{Outcome, Verdict};
+use crate::time::Ticks;
+
+pub(crate) type QuotasFn = dyn Fn(RequestHead<'_>) -> Option<Quotas> + Send + Sync;
+
+/// All that is set on a layer.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) quotas: Quotas,
+    pub(crate) by: LimitBy,
+    /// Of its keys: no other layer's are alike.
+    pub(crate) secret: [u8; 16],
+    pub(crate) quotas_by: Option<Arc<QuotasFn>>,
+    pub(crate) cost: Cost,
+    pub(crate) settling: Settling,
+    pub(crate) penalty: Option<NonZeroU64>,
+    pub(crate) no_key: NoKey,
+    pub(crate) is_shadow: bool,
+    pub(crate) answers: Answers,
+    pub(crate) store_deadline: Duration,
+    pub(crate) store_failure: StoreFailure,
+}
+
+/// What decides: the settings of a layer, and what its clones share.
+pub(crate) struct Gate<St, C> {
+    pub(crate) settings: Settings,
+    pub(crate) store: Arc<St>,
+    pub(crate) clock: C,
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) breaker: Breaker,
+    pub(crate) counts: Counts,
+    /// How many adjustments are on their way to the store.
+    pub(crate) adjusting: AtomicUsize,
+}
+
+/// What a request is to be charged.
+#[derive(Clone)]
+pub(crate) struct Charging {
+    pub(crate) key: LimitKey,
+    /// Its own, if it has others than the layer's.
+    pub(crate) quotas: Option<Arc<Quotas>>,
+    pub(crate) cost: NonZeroU64,
+}
+
+/// What a request asks, as far as it says itself.
+pub(crate) enum Asked {
+    /// Nothing: it is not limited.
+    Nothing,
+    Charge(Charging),
+    Refuse(Keyless),
+}
+
+/// Where a charge was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Against {
+    Store,
+    /// In this process, since the store failed.
+    Local,
+}
+
+/// How a request goes on.
+pub(crate) enum Passage<St, C> {
+    /// To the inner service; and what is done with its response.
+    Open(Option<Box<After<St, C>>>),
+    Closed(Response<Bytes>),
+}
+
+impl<St, C> Gate<St, C> {
+    /// The key of a request, its quotas and its cost.
+    pub(crate) fn asked(&self, request: RequestHead<'_>) -> Asked {
+        let Some(cost) = self.settings.cost.of(request) else { return Asked::Nothing };
+        let key = match self.settings.by.key(request, &self.settings.secret) {
+            Ok(key) => key,
+            Err(keyless) => {
+                self.shared.counts.keyless();
+                match self.settings.no_key {
+                    NoKey::Refuse => return Asked::Refuse(keyless),
+                    NoKey::Allow => return Asked::Nothing,
+                    NoKey::Share => self.key_of_all_without(),
+                }
+            }
+        };
+        let quotas =
+            self.settings.quotas_by.as_ref().and_then(|quotas| quotas(request)).map(Arc::new);
+        Asked::Charge(Charging { key, quotas, cost })
+    }
+
+    pub(crate) fn quotas<'a>(&'a self, charging: &'a Charging) -> &'a Quotas {
+        charging.quotas.as_deref().unwrap_or(&self.settings.quotas)
+    }
+
+    pub(crate) fn keyless<B>(&self, keyless: Keyless, request: &Request<B>) -> Response<Bytes> {
+        self.settings.answers.keyless(keyless, RequestHead::from(request))
+    }
+
+    /// No key that a request can have is alike: those begin with a part that tells their kind.
+    fn key_of_all_without(&self) -> LimitKey {
+        let mut parts = KeyParts::new(&self.settings.secret);
+        parts.part(b"without a key");
+        parts.key()
+    }
+}
+
+impl<St: LimitStore, C: Clock> Gate<St, C> {
+    pub(crate) fn now(&self) -> Ticks {
+        self.clock.now().ticks
+    }
+
+    /// What follows from a verdict.
+    pub(crate) fn judge<B>(
+        self: &Arc<Self>,
+        charging: Charging,
+        verdict: Verdict,
+        against: Against,
+        request: &mut Request<B>,
+    ) -> Passage<St, C> {
+        if verdict.outcome == Outcome::Admitted {
+            self.shared.counts.admitted();
+            return Passage::Open(self.admitted(charging, verdict, against, request));
+        }
+        self.shared.counts.refused();
+        if verdict.outcome == Outcome::Refused {
+            self.penalize(&charging, &verdict, against);
+        }
+        let quotas = self.quotas(&charging);
+        let refusal = self.settings.answers.refusal(quotas, &verdict, charging.cost.get());
+        #[cfg(feature = "tracing")]
+        tracing::debug!(
+            target: "tower_keep::limit",
+            kind = ?refusal.kind(),
+            shadow = self.settings.is_shadow,
+            "request over its limit"
+        );
+        match self.settings.is_shadow {
+            true => Passage::Open(Some(Box::new(After::shadow(self.clone(), refusal)))),
+            false => {
+                let head = RequestHead::from(&*request);
+                Passage::Closed(self.settings.answers.refused(refusal, quotas, &verdict, head))
+            }
+        }
+    }
+
+    /// What follows where the store cannot say anything, and nothing else may.
+    pub(crate) fn without_store<B>(
+        self: &Arc<Self>,
+        charging: Charging,
+        request: &mut Request<B>,
+    ) -> Passage<St, C> {
+        self.shared.counts.without_store();
+        match &self.settings.store_failure {
+            StoreFailure::Open => Passage::Open(None),
+            StoreFailure::Closed if self.settings.is_shadow => Passage::Open(None),
+            StoreFailure::Closed => {
+                Passage::Closed(self.settings.answers.unavailable(RequestHead::from(&*request)))
+            }
+            StoreFailure::Local(local) => {
+                let quotas = self.quotas(&charging);
+                let now = self.now();
+                match local.charge_now(charging.key, quotas, charging.cost, now) {
+                    Some(verdict) => self.judge(charging, verdict, Against::Local, request),
+                    None => Passage::Open(None),
+                }
+            }
+        }
+    }
+
+    /// Puts right what was charged. `false` where it has to be waited for.
+    pub(crate) fn adjust_now(&self, charging: &Charging, by: Adjustment, against: Against) -> bool {
+        let (quotas, now) = (self.quotas(charging), self.now());
+        match (against, &self.settings.store_failure) {
+            (Against::Store, _) => self.store.adjust_now(charging.key, quotas, by, now),
+            (Against::Local, StoreFailure::Local(local)) => {
+                local.adjust_now(charging.key, quotas, by, now)
+            }
+            (Against::Local, _) => true,
+        }
+    }
+
+    /// Puts right what was charged, within the store's deadline.
+    pub(crate) async fn adjust(&self, charging: &Charging, by: Adjustment) {
+        let (quotas, now) = (self.quotas(charging), self.now());
+        let mut adjusted = pin!(self.store.adjust(charging.key, quotas, by, now));
+        let mut late = self.clock.sleep(self.settings.store_deadline);
+        let adjusted = poll_fn(|cx| match adjusted.as_mut().poll(cx) {
+            Poll::Ready(adjusted) => Poll::Ready(adjusted.is_ok()),
+            Poll::Pending => match late.as_mut().map(|late| late.as_mut().poll(cx)) {
+                Some(Poll::Ready(())) => Poll::Ready(false),
+                _ => Poll::Pending,
+            },
+        });
+        if !adjusted.await {
+            self.shared.counts.unsettled();
+        }
+    }
+
+    fn admitted<B>(
+        self: &Arc<Self>,
+        charging: Charging,
+        verdict: Verdict,
+        against: Against,
+        request: &mut Request<B>,
+    ) -> Option<Box<After<St, C>>> {
+        // What goes into a cache further out is sent to others later.
+        let shows = self.settings.answers.shows() && !Passed::is_on(request);
+        let settlement = self.settings.settling.is_on().then(|| {
+            Arc::new(Settlement::new(self.clone(), charging.clone(), verdict.is_overflow, against))
+        });
+        if let Some(settlement) = settlement.as_ref().filter(|_| self.settings.settling.by_handler)
+        {
+            request.extensions_mut().insert(Charge::new(settlement.clone()));
+        }
+        if !shows && settlement.is_none() {
+            return None;
+        }
+        let shown = shows.then_some((charging, verdict));
+        Some(Box::new(After::admitted(self.clone(), shown, settlement)))
+    }
+
+    /// Charges for having been refused, but never so that the key waits longer than for two bursts.
+    fn penalize(self: &Arc<Self>, charging: &Charging, verdict: &Verdict, against: Against) {
+        let Some(penalty) = self.settings.penalty else { return };
+        let quotas = self.quotas(charging);
+        let has_enough = verdict
+            .standings(quotas)
+            .any(|standing| standing.refill() >= standing.quota().refill().saturating_mul(2));
+        // Others would pay for it where the number is shared.
+        if !has_enough && !verdict.is_overflow {
+            Settlement::new(self.clone(), charging.clone(), false, against)
+                .adjust(Adjustment::Debit(penalty.get()));
+        }
+    }
+}
