@@ -6,6 +6,7 @@
 
 #[cfg(feature = "jwt")]
 mod claims;
+mod limit_by;
 
 use axum::extract::OriginalUri;
 use axum_core::body::Body;

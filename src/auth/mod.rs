@@ -57,6 +57,7 @@ mod jwks;
 mod key;
 mod keys;
 mod layer;
+mod limit_by;
 mod memo;
 mod partition;
 mod refusal;

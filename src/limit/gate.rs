@@ -19,7 +19,7 @@ use crate::limit::answers::Answers;
 use crate::limit::breaker::Breaker;
 use crate::limit::costs::{Cost, Settling};
 use crate::limit::failure::StoreFailure;
-use crate::limit::key::{KeyParts, Keyless, LimitBy, LimitKey};
+use crate::limit::key::{Keyless, LimitBy, LimitKey};
 use crate::limit::no_key::NoKey;
 use crate::limit::quota::Quotas;
 use crate::limit::settling::{Charge, Settlement};
@@ -107,7 +107,7 @@ impl<St, C> Gate<St, C> {
                 match self.settings.no_key {
                     NoKey::Refuse => return Asked::Refuse(keyless),
                     NoKey::Allow => return Asked::Nothing,
-                    NoKey::Share => self.key_of_all_without(),
+                    NoKey::Share => LimitBy::key_of_keyless(&self.settings.secret),
                 }
             }
         };
@@ -122,13 +122,6 @@ impl<St, C> Gate<St, C> {
 
     pub(crate) fn keyless<B>(&self, keyless: Keyless, request: &Request<B>) -> Response<Bytes> {
         self.settings.answers.keyless(keyless, RequestHead::from(request))
-    }
-
-    /// No key that a request can have is alike: those begin with a part that tells their kind.
-    fn key_of_all_without(&self) -> LimitKey {
-        let mut parts = KeyParts::new(&self.settings.secret);
-        parts.part(b"without a key");
-        parts.key()
     }
 }
 

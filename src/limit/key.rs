@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::hash::Hasher as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderName;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
-use crate::head::RequestHead;
+use crate::head::{Principal, RequestHead};
+use crate::limit::client::ClientAddress;
 
 /// A key as stores see it: 16 bytes, a digest with a secret that nobody outside can make or read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,17 +38,30 @@ impl fmt::Debug for LimitKey {
 pub struct KeyParts(SipHasher13);
 
 impl KeyParts {
-    pub(crate) fn new(secret: &[u8; 16]) -> Self {
+    fn new(secret: &[u8; 16]) -> Self {
         Self(SipHasher13::new_with_key(secret))
     }
 
     /// One part more.
     pub fn part(&mut self, bytes: &[u8]) {
-        self.0.write_u64(bytes.len() as u64);
+        // None has the length that ends a section.
+        self.0.write_u64((bytes.len() as u64).wrapping_add(1));
         self.0.write(bytes);
     }
 
-    pub(crate) fn key(&self) -> LimitKey {
+    /// What one member of a [`LimitBy`] gives stands between its kind and an end, so that none looks like another, nor like two.
+    fn section(
+        &mut self,
+        kind: Kind,
+        give: impl FnOnce(&mut Self) -> Result<(), Keyless>,
+    ) -> Result<(), Keyless> {
+        self.0.write_u64(kind as u64);
+        give(self)?;
+        self.0.write_u64(0);
+        Ok(())
+    }
+
+    fn key(&self) -> LimitKey {
         LimitKey(self.0.finish128().as_bytes())
     }
 }
@@ -58,6 +74,8 @@ impl fmt::Debug for KeyParts {
 
 /// What is counted together: by whom, or by what, a limit counts.
 ///
+/// Of whatever a key is made, a store sees 16 bytes: a digest with a secret. `Debug` shows by what is counted, and nothing of a request.
+///
 /// ```
 /// use tower_keep::limit::LimitBy;
 ///
@@ -69,35 +87,165 @@ impl fmt::Debug for KeyParts {
 ///     parts.part(&id.to_le_bytes());
 ///     Some(())
 /// });
+/// let each_user = tenant.and(LimitBy::principal());
+/// assert_eq!(format!("{each_user:?}"), "LimitBy::with(..).and(LimitBy::principal())");
 /// ```
 #[derive(Clone)]
 pub struct LimitBy(Arc<[Part]>);
 
-type PartFn = dyn Fn(RequestHead<'_>, &mut KeyParts) -> Option<()> + Send + Sync;
+/// Gives its parts of a key, or says why there are none.
+type PartsFn = dyn Fn(RequestHead<'_>, &mut KeyParts) -> Result<(), Keyless> + Send + Sync;
 
 #[derive(Clone)]
 enum Part {
     Everyone,
-    With(Arc<PartFn>),
+    Client { address: Arc<ClientAddress>, is_peer: bool },
+    Header(HeaderName),
+    Principal,
+    With { kind: Kind, shown: Arc<str>, parts: Arc<PartsFn> },
+}
+
+/// Tells apart by what is counted.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Keyless = 1,
+    Client,
+    Header,
+    Principal,
+    With,
+    #[cfg(feature = "jwt")]
+    Claim,
+    #[cfg(feature = "axum")]
+    Route,
 }
 
 impl LimitBy {
     /// All requests together.
     pub fn everyone() -> Self {
-        Self(Arc::new([Part::Everyone]))
+        Self::one(Part::Everyone)
+    }
+
+    /// By the address at the other end of the connection, which the server has put into the request's extensions as a `T`: IPv4
+    /// addresses one by one, also where they are written as IPv6, and IPv6 addresses by the first 64 bits. The
+    /// function says where in it, as in [`ClientAddress::of_peer`], which has more to choose from.
+    ///
+    /// Behind a proxy it is the proxy's, and all of its clients are counted together: see [`ClientAddress::behind`].
+    ///
+    /// A request that came without a `T` has no key.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    /// use axum::extract::ConnectInfo;
+    /// use tonic::transport::server::TcpConnectInfo;
+    /// use tower_keep::limit::LimitBy;
+    ///
+    /// let http = LimitBy::peer(|info: &ConnectInfo<SocketAddr>| info.0.ip());
+    /// let grpc = LimitBy::peer(|info: &TcpConnectInfo| info.remote_addr().map(|address| address.ip()));
+    /// # let _ = (http, grpc);
+    /// ```
+    pub fn peer<T, A>(peer: impl Fn(&T) -> A + Send + Sync + 'static) -> Self
+    where
+        T: Send + Sync + 'static,
+        A: Into<Option<IpAddr>>,
+    {
+        let address = Arc::new(ClientAddress::of_peer(peer));
+        Self::one(Part::Client { address, is_peer: true })
+    }
+
+    /// By the client's address, as it is told from what the server and proxies of yours say: see [`ClientAddress`].
+    ///
+    /// A request of which the server did not say where it came from has no key.
+    pub fn client(address: ClientAddress) -> Self {
+        Self::one(Part::Client { address: Arc::new(address), is_peer: false })
+    }
+
+    /// By the value of a field, such as an API key: all of its lines, byte for byte. The value goes into a digest and is kept nowhere,
+    /// however long it is.
+    ///
+    /// **A client can send any value**, and with each another it is another client, unless somebody further out has set the
+    /// field or checked it. Where nobody has, count by [`peer`](Self::peer) too, in a limit of its own.
+    ///
+    /// A request without the field has no key.
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_keep::limit::LimitBy;
+    ///
+    /// let by_api_key = LimitBy::header(HeaderName::from_static("x-api-key"));
+    /// assert_eq!(format!("{by_api_key:?}"), "LimitBy::header(x-api-key)");
+    /// ```
+    pub fn header(name: HeaderName) -> Self {
+        Self::one(Part::Header(name))
+    }
+
+    /// By who asks: the [`Principal`] that a layer further out has found, by issuer and subject.
+    ///
+    /// A request without one has no key.
+    ///
+    /// ```
+    /// use tower_keep::head::Principal;
+    /// use tower_keep::limit::LimitBy;
+    ///
+    /// let by_user = LimitBy::principal();
+    /// let mut request = http::Request::get("/").body(()).unwrap();
+    /// assert!(by_user.key_of((&request).into(), &[7; 16]).is_none());
+    /// request.extensions_mut().insert(Principal::new("sessions", "user:7"));
+    /// assert!(by_user.key_of((&request).into(), &[7; 16]).is_some());
+    /// ```
+    pub fn principal() -> Self {
+        Self::one(Part::Principal)
     }
 
     /// By whatever the function makes of the request: it gives the parts of the key. `None` is a request without a key.
     pub fn with(
         parts: impl Fn(RequestHead<'_>, &mut KeyParts) -> Option<()> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new([Part::With(Arc::new(parts))]))
+        Self::made(Kind::With, "LimitBy::with(..)", move |request, to| {
+            parts(request, to).ok_or(Keyless::Unknown)
+        })
     }
 
-    /// By both: those that are alike in one and in the other are counted together.
+    /// As [`LimitBy::with`], for those that know why there is no key.
+    pub(crate) fn made(
+        kind: Kind,
+        shown: impl Into<Arc<str>>,
+        parts: impl Fn(RequestHead<'_>, &mut KeyParts) -> Result<(), Keyless> + Send + Sync + 'static,
+    ) -> Self {
+        Self::one(Part::With { kind, shown: shown.into(), parts: Arc::new(parts) })
+    }
+
+    /// By both: those that are alike in one and in the other are counted together. A request that has no key by one has none.
+    ///
+    /// ```
+    /// use tower_keep::limit::LimitBy;
+    ///
+    /// let each_method = LimitBy::with(|head, parts| Some(parts.part(head.method.as_str().as_bytes())));
+    /// let each_method_of_each_user = LimitBy::principal().and(each_method);
+    /// # let _ = each_method_of_each_user;
+    /// ```
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0.iter().chain(&*other.0).cloned().collect())
+    }
+
+    /// The key of a request with this secret, for tests of your own functions and for those who ask a
+    /// [`LimitStore`](crate::limit::LimitStore) themselves. `None` if it has none.
+    ///
+    /// ```
+    /// use http::{HeaderName, Request};
+    /// use tower_keep::limit::LimitBy;
+    ///
+    /// let by = LimitBy::header(HeaderName::from_static("x-api-key"));
+    /// let key = |value: &str, secret| {
+    ///     let request = Request::get("/").header("x-api-key", value).body(()).unwrap();
+    ///     by.key_of((&request).into(), &[secret; 16])
+    /// };
+    /// assert_eq!(key("a", 1), key("a", 1));
+    /// assert_ne!(key("a", 1), key("b", 1));
+    /// assert_ne!(key("a", 1), key("a", 2));
+    /// ```
+    pub fn key_of(&self, request: RequestHead<'_>, secret: &[u8; 16]) -> Option<LimitKey> {
+        self.key(request, secret).ok()
     }
 
     /// The key of a request, or why it has none.
@@ -107,25 +255,94 @@ impl LimitBy {
         secret: &[u8; 16],
     ) -> Result<LimitKey, Keyless> {
         let mut parts = KeyParts::new(secret);
-        for part in &*self.0 {
-            match part {
-                Part::Everyone => {}
-                Part::With(with) => with(request, &mut parts).ok_or(Keyless::Unknown)?,
-            }
-        }
+        self.0.iter().try_for_each(|part| part.give(request, &mut parts))?;
         Ok(parts.key())
+    }
+
+    /// The one key of all requests that have none.
+    pub(crate) fn key_of_keyless(secret: &[u8; 16]) -> LimitKey {
+        let mut parts = KeyParts::new(secret);
+        let _ = parts.section(Kind::Keyless, |_| Ok(()));
+        parts.key()
+    }
+
+    fn one(part: Part) -> Self {
+        Self(Arc::new([part]))
+    }
+}
+
+impl Part {
+    fn give(&self, request: RequestHead<'_>, to: &mut KeyParts) -> Result<(), Keyless> {
+        match self {
+            Self::Everyone => Ok(()),
+            Self::Client { address, .. } => {
+                let network = address.network_of(request).ok_or(Keyless::Unknown)?;
+                to.section(Kind::Client, |to| {
+                    // No IPv6 address begins as one does that is IPv4: those are folded.
+                    to.part(&match network.address() {
+                        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+                        IpAddr::V6(address) => address.octets(),
+                    });
+                    Ok(())
+                })
+            }
+            Self::Header(name) => {
+                let lines = request.headers.get_all(name);
+                lines.iter().next().ok_or(Keyless::Header)?;
+                to.section(Kind::Header, |to| {
+                    to.part(name.as_str().as_bytes());
+                    lines.iter().for_each(|line| to.part(line.as_bytes()));
+                    Ok(())
+                })
+            }
+            Self::Principal => {
+                let who = request.extensions.get::<Principal>().ok_or(Keyless::Principal)?;
+                to.section(Kind::Principal, |to| {
+                    to.part(who.issuer().as_bytes());
+                    to.part(who.subject().as_bytes());
+                    Ok(())
+                })
+            }
+            Self::With { kind, parts, .. } => to.section(*kind, |to| parts(request, to)),
+        }
     }
 }
 
 impl fmt::Debug for LimitBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LimitBy(..)")
+        for (index, part) in self.0.iter().enumerate() {
+            match index {
+                0 => write!(f, "{part:?}")?,
+                _ => write!(f, ".and({part:?})")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everyone => f.write_str("LimitBy::everyone()"),
+            Self::Client { is_peer: true, .. } => f.write_str("LimitBy::peer(..)"),
+            Self::Client { .. } => f.write_str("LimitBy::client(..)"),
+            Self::Header(name) => write!(f, "LimitBy::header({name})"),
+            Self::Principal => f.write_str("LimitBy::principal()"),
+            Self::With { shown, .. } => f.write_str(shown),
+        }
     }
 }
 
 /// What a request lacks that has no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keyless {
-    /// The server did not say from where it came, or a function knew nothing: not the client's fault.
+    /// The server did not say from where it came or by which route, or a function knew nothing: not the client's fault.
     Unknown,
+    /// The client has left out a field.
+    Header,
+    /// Nobody is known to ask, or nobody of whom it is said by what is counted.
+    Principal,
 }
+
+#[cfg(test)]
+mod tests;

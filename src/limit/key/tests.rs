@@ -1,0 +1,122 @@
+use http::Request;
+
+use super::*;
+
+const SECRET: [u8; 16] = [7; 16];
+
+fn field(value: &[u8]) -> Request<()> {
+    Request::get("/").header("x-api-key", value).body(()).unwrap()
+}
+
+fn by_field() -> LimitBy {
+    LimitBy::header(HeaderName::from_static("x-api-key"))
+}
+
+fn key(by: &LimitBy, request: &Request<()>) -> Result<LimitKey, Keyless> {
+    by.key(request.into(), &SECRET)
+}
+
+#[test]
+fn parts_of_different_kinds_never_look_alike() {
+    let value = [b'a'; 16];
+    let mut request = field(&value);
+    let address = IpAddr::from(value);
+    request.extensions_mut().insert(address);
+    request.extensions_mut().insert(Principal::new("x-api-key", "aaaaaaaaaaaaaaaa"));
+    let with = |parts: &'static [&'static [u8]]| {
+        LimitBy::with(move |_, to| Some(parts.iter().for_each(|part| to.part(part))))
+    };
+    let all = [
+        LimitBy::everyone(),
+        LimitBy::peer(|peer: &IpAddr| *peer),
+        by_field(),
+        LimitBy::principal(),
+        with(&[]),
+        with(&[b""]),
+        with(&[b"aaaaaaaaaaaaaaaa"]),
+        with(&[b"x-api-key", b"aaaaaaaaaaaaaaaa"]),
+        with(&[b"x-api-key"]).and(with(&[b"aaaaaaaaaaaaaaaa"])),
+        with(&[b"x-api-key", b"aaaaaaaaaaaaaaaa"]).and(with(&[])),
+        with(&[]).and(with(&[b"x-api-key", b"aaaaaaaaaaaaaaaa"])),
+        by_field().and(with(&[])),
+        by_field().and(by_field()),
+    ];
+    for (index, one) in all.iter().enumerate() {
+        for other in &all[index + 1..] {
+            assert_ne!(key(one, &request), key(other, &request), "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn all_lines_of_a_field_count_and_where_they_end() {
+    let lines = |values: &[&str]| {
+        let mut request = Request::new(());
+        for value in values {
+            request.headers_mut().append("x-api-key", value.parse().unwrap());
+        }
+        key(&by_field(), &request)
+    };
+    let all = [&["a"][..], &["a", ""], &["", "a"], &["a", "b"], &["ab"], &["a, b"], &["A"], &[""]];
+    for (index, one) in all.iter().enumerate() {
+        assert!(lines(one).is_ok());
+        assert_eq!(lines(one), lines(one));
+        for other in &all[index + 1..] {
+            assert_ne!(lines(one), lines(other), "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn one_value_in_two_fields_is_two() {
+    let mut request = field(b"a");
+    request.headers_mut().insert("x-tenant", "a".parse().unwrap());
+    let tenant = LimitBy::header(HeaderName::from_static("x-tenant"));
+    assert_ne!(key(&by_field(), &request), key(&tenant, &request));
+}
+
+#[test]
+fn a_request_without_a_key_lacks_what_is_said() {
+    let request = Request::new(());
+    let nobody = Err(Keyless::Principal);
+    assert_eq!(key(&LimitBy::principal(), &request), nobody);
+    assert_eq!(key(&by_field(), &request), Err(Keyless::Header));
+    assert_eq!(key(&LimitBy::peer(|peer: &IpAddr| *peer), &request), Err(Keyless::Unknown));
+    assert_eq!(key(&LimitBy::with(|_, _| None), &request), Err(Keyless::Unknown));
+    assert!(key(&LimitBy::everyone(), &request).is_ok());
+    // In a combination the first that is lacking says so.
+    let both = LimitBy::everyone().and(by_field()).and(LimitBy::principal());
+    assert_eq!(key(&both, &request), Err(Keyless::Header));
+    assert_eq!(key(&both, &field(b"a")), nobody);
+}
+
+#[test]
+fn principals_are_told_apart_by_issuer_and_subject() {
+    let of = |issuer: &str, subject: &str| {
+        let mut request = Request::new(());
+        request.extensions_mut().insert(Principal::new(issuer, subject));
+        key(&LimitBy::principal(), &request)
+    };
+    assert_eq!(of("a", "bc"), of("a", "bc"));
+    assert_ne!(of("a", "bc"), of("ab", "c"));
+    assert_ne!(of("a", "b"), of("b", "b"));
+}
+
+#[test]
+fn what_is_shown_is_how_it_was_made() {
+    let peer = || LimitBy::peer(|peer: &IpAddr| *peer);
+    let client = LimitBy::client(ClientAddress::of_peer(|peer: &IpAddr| *peer));
+    let with = LimitBy::with(|_, _| Some(()));
+    for (by, shown) in [
+        (LimitBy::everyone(), "LimitBy::everyone()"),
+        (peer(), "LimitBy::peer(..)"),
+        (client, "LimitBy::client(..)"),
+        (by_field(), "LimitBy::header(x-api-key)"),
+        (LimitBy::principal(), "LimitBy::principal()"),
+        (with, "LimitBy::with(..)"),
+        (peer().and(by_field()), "LimitBy::peer(..).and(LimitBy::header(x-api-key))"),
+    ] {
+        assert_eq!(format!("{by:?}"), shown);
+    }
+    assert_eq!(format!("{:?}", key(&by_field(), &field(b"secret"))), "Ok(LimitKey(..))");
+}

@@ -1,0 +1,12 @@
+//! Rate limits: who is counted together, what is charged, and what the rest is told.
+
+mod caches;
+mod clocks;
+mod costs;
+mod failing;
+mod limited;
+mod quotas;
+mod ready;
+mod settling;
+mod shadow;
+mod whom;
