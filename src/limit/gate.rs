@@ -105,8 +105,8 @@ impl<St, C> Gate<St, C> {
             Err(keyless) => {
                 self.shared.counts.keyless();
                 match self.settings.no_key {
-                    NoKey::Refuse => return Asked::Refuse(keyless),
-                    NoKey::Allow => return Asked::Nothing,
+                    NoKey::Refuse if !self.settings.is_shadow => return Asked::Refuse(keyless),
+                    NoKey::Refuse | NoKey::Allow => return Asked::Nothing,
                     NoKey::Share => LimitBy::key_of_keyless(&self.settings.secret),
                 }
             }

@@ -235,11 +235,6 @@ impl Quotas {
         }
     }
 
-    /// One quota alone, checked or not: one that cannot be kept admits nothing.
-    pub(crate) fn one(quota: Quota) -> Self {
-        Self { list: [quota; Self::MAX], count: 1 }
-    }
-
     /// The quotas, in the order in which they were given.
     pub fn as_slice(&self) -> &[Quota] {
         self.list.get(..self.count).unwrap_or(&self.list)

@@ -24,4 +24,8 @@ impl LimitRefusal {
     pub fn kind(&self) -> LimitRefusalKind {
         self.kind
     }
+    /// Wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
 }

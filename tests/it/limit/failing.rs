@@ -91,7 +91,10 @@ impl LimitStore for Remote {
     }
 }
 
-fn over(remote: &Remote, change: impl FnOnce(TestLimit<Remote>) -> TestLimit<Remote>) -> Limited<Remote> {
+fn over(
+    remote: &Remote,
+    change: impl FnOnce(TestLimit<Remote>) -> TestLimit<Remote>,
+) -> Limited<Remote> {
     let remote = remote.clone();
     Limited::with(Quota::per_second(3), |layer| change(layer.store(remote)))
 }

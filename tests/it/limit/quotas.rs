@@ -56,7 +56,9 @@ fn r07_no_time_and_no_quota_makes_it_panic_or_let_more_through() {
     limited.clock.advance(Duration::MAX);
     limited.admitted("a");
     let fastest = Limited::new(Quota::per((1 << 48) - 1, Duration::from_nanos(1)).burst(3));
-    assert_eq!(fastest.admitted("a"), 1_000);
+    assert_eq!(fastest.admitted("a"), 3);
+    fastest.clock.advance(Duration::from_nanos(1));
+    assert_eq!(fastest.admitted("a"), 3);
     let longest = Quota::per(1, Duration::MAX);
     assert_eq!(longest.check().unwrap_err().kind(), QuotaErrorKind::TooSlow);
 }
@@ -72,7 +74,7 @@ fn r08_what_cannot_be_kept_is_an_error_when_the_layer_is_made() {
     ] {
         let error = RateLimitLayer::new(quota, by_field()).unwrap_err();
         assert_eq!(error.kind(), kind);
-        assert!(error.to_string().starts_with("a"), "{error}");
+        assert!(error.to_string().contains("quota"), "{error}");
         let error = RateLimitLayer::new([Quota::per_second(10), quota], by_field()).unwrap_err();
         assert_eq!(error.kind(), kind, "one of two");
     }

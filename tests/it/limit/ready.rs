@@ -46,9 +46,8 @@ fn layer() -> RateLimitLayer {
 fn c06_the_service_that_was_ready_is_the_one_that_is_called() {
     let mut service = layer().layer(Strict { is_ready: false });
     for _ in 0..3 {
-        let answer = async {
-            service.ready().await.unwrap().call(request("GET", "/", &[])).await.unwrap()
-        };
+        let answer =
+            async { service.ready().await.unwrap().call(request("GET", "/", &[])).await.unwrap() };
         assert_eq!(answer.now_or_never().unwrap().status(), 200);
     }
 }
@@ -57,9 +56,8 @@ fn c06_the_service_that_was_ready_is_the_one_that_is_called() {
 fn an_error_of_the_inner_service_comes_through_as_it_is() {
     #[derive(Clone, Copy, Debug, PartialEq)]
     struct Own(u8);
-    let service = layer().layer(service_fn(async |_: Request<Body>| {
-        Err::<Response<Body>, _>(Own(7))
-    }));
+    let service =
+        layer().layer(service_fn(async |_: Request<Body>| Err::<Response<Body>, _>(Own(7))));
     let error = service.oneshot(request("GET", "/", &[])).now_or_never().unwrap().unwrap_err();
     assert_eq!(error, Own(7));
 }

@@ -44,7 +44,8 @@ fn used(head: tower_keep::head::ResponseHead<'_>) -> Option<u64> {
 }
 
 #[test]
-fn a_real_cost_above_the_reservation_is_charged_and_one_below_is_kept_unless_it_is_to_be_given_back() {
+fn a_real_cost_above_the_reservation_is_charged_and_one_below_is_kept_unless_it_is_to_be_given_back()
+ {
     let costs = |_: &Request<Body>, call: usize| match call {
         0 => response(&[("x-used", "35")], ""),
         1 => response(&[("x-used", "4")], ""),
