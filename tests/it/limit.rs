@@ -1,5 +1,6 @@
 //! Rate limits: who is counted together, what is charged, and what the rest is told.
 
+mod addresses;
 mod caches;
 mod clocks;
 mod costs;

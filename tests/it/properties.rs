@@ -10,7 +10,7 @@ use proptest::test_runner::Config;
 use tokio::runtime::Runtime;
 
 /// So many cases; a case that failed is shown, not written to a file.
-fn cases(count: u32) -> Config {
+pub fn cases(count: u32) -> Config {
     Config { failure_persistence: None, ..Config::with_cases(count) }
 }
 
