@@ -1,58 +1,99 @@
 //! What clients are told.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::Response;
+use http::{Extensions, HeaderMap, Response};
 
+use crate::entropy::random;
 use crate::head::RequestHead;
+use crate::limit::headers::{IsWithin, RateLimitFields, Told};
 use crate::limit::key::Keyless;
+use crate::limit::policies::{LimitUnit, Policies};
 use crate::limit::quota::Quotas;
-use crate::limit::refusal::{LimitRefusal, LimitRefusalKind};
-use crate::limit::verdict::{Outcome, Verdict};
+use crate::limit::refusal::{Jitter, LimitRefusal};
+use crate::limit::verdict::Verdict;
 
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Answers {}
+#[derive(Clone, Debug)]
+pub(crate) struct Answers {
+    pub(crate) fields: RateLimitFields,
+    pub(crate) jitter: Jitter,
+    names: Arc<[String]>,
+    unit: LimitUnit,
+    /// Of the quotas of the layer.
+    policies: Arc<Policies>,
+}
 
 impl Answers {
-    pub(crate) fn shows(&self) -> bool {
-        false
+    pub(crate) fn new(quotas: &Quotas) -> Self {
+        Self::of(quotas, Arc::new([]), LimitUnit::default())
     }
 
-    pub(crate) fn refusal(&self, quotas: &Quotas, verdict: &Verdict, cost: u64) -> LimitRefusal {
-        let kind = match verdict.outcome {
-            Outcome::Never => LimitRefusalKind::TooExpensive,
-            _ => LimitRefusalKind::QuotaExceeded,
-        };
-        LimitRefusal { kind, retry_after: verdict.retry_after(quotas, cost) }
+    fn of(quotas: &Quotas, names: Arc<[String]>, unit: LimitUnit) -> Self {
+        let policies = Arc::new(Policies::new(quotas, &names, unit));
+        let (fields, jitter) = (RateLimitFields::default(), Jitter::default());
+        Self { fields, jitter, names, unit, policies }
     }
 
-    pub(crate) fn refused(
+    pub(crate) fn named(self, quotas: &Quotas, names: Arc<[String]>) -> Self {
+        let Self { fields, jitter, unit, .. } = self;
+        Self { fields, jitter, ..Self::of(quotas, names, unit) }
+    }
+
+    pub(crate) fn in_unit(self, quotas: &Quotas, unit: LimitUnit) -> Self {
+        let Self { fields, jitter, names, .. } = self;
+        Self { fields, jitter, ..Self::of(quotas, names, unit) }
+    }
+
+    /// Looks for limits further out that tell too.
+    pub(crate) fn enter(&self, request: &mut Extensions) -> IsWithin {
+        self.fields.enter(request)
+    }
+
+    /// Of a verdict that refuses. The quotas are those of the request, if it has others than the layer.
+    pub(crate) fn refusal(
         &self,
-        refusal: LimitRefusal,
-        _quotas: &Quotas,
-        _verdict: &Verdict,
-        _request: RequestHead<'_>,
-    ) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::new());
-        *response.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
-        if let Some(after) = refusal.retry_after {
-            let secs = after.as_nanos().div_ceil(1_000_000_000).max(1).to_string();
-            response.headers_mut().insert("retry-after", secs.parse().unwrap());
+        quotas: &Quotas,
+        own: Option<&Quotas>,
+        verdict: &Verdict,
+        cost: u64,
+    ) -> Option<LimitRefusal> {
+        let drawn = match self.jitter == Jitter::default() {
+            true => 0,
+            false => u128::from_le_bytes(random()) as u64,
+        };
+        let policies = self.policies(own);
+        LimitRefusal::by_quotas(verdict, quotas, cost, &policies, self.jitter, drawn)
+    }
+
+    pub(crate) fn keyless(&self, keyless: Keyless, request: RequestHead<'_>) -> Response<Bytes> {
+        LimitRefusal::no_key(keyless).response(request)
+    }
+
+    pub(crate) fn unavailable(&self, request: RequestHead<'_>) -> Response<Bytes> {
+        LimitRefusal::unavailable(RETRY_AFTER).response(request)
+    }
+
+    /// Tells how the quotas stand.
+    pub(crate) fn show(
+        &self,
+        told: Told<'_>,
+        own: Option<&Quotas>,
+        is_within: IsWithin,
+        fields: &mut HeaderMap,
+        extensions: &mut Extensions,
+    ) {
+        self.fields.show(&self.policies(own), told, is_within, fields, extensions);
+    }
+
+    fn policies(&self, own: Option<&Quotas>) -> Arc<Policies> {
+        match own {
+            None => self.policies.clone(),
+            Some(own) => Arc::new(Policies::new(own, &self.names, self.unit)),
         }
-        response.extensions_mut().insert(refusal);
-        response
     }
-
-    pub(crate) fn keyless(&self, _: Keyless, _: RequestHead<'_>) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::new());
-        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-        response
-    }
-
-    pub(crate) fn unavailable(&self, _: RequestHead<'_>) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::new());
-        *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
-        response
-    }
-
-    pub(crate) fn show<B>(&self, _: &mut Response<B>, _: &Quotas, _: &Verdict) {}
 }
+
+/// When to come again where the store cannot say it.
+const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod caches;
+mod claims_and_routes;
 mod clocks;
 mod costs;
 mod failing;
@@ -10,4 +11,6 @@ mod quotas;
 mod ready;
 mod settling;
 mod shadow;
+mod support;
+mod vectors;
 mod whom;
