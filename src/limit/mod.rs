@@ -3,6 +3,7 @@
 pub(crate) mod gcra;
 pub(crate) mod key;
 mod memory;
+pub(crate) mod policies;
 pub(crate) mod quota;
 pub(crate) mod store;
 mod table;
@@ -10,6 +11,7 @@ pub(crate) mod verdict;
 
 pub use key::{KeyParts, LimitBy, LimitKey};
 pub use memory::{LimitStoreStats, MemoryLimitStore};
+pub use policies::LimitUnit;
 pub use quota::{Quota, QuotaError, QuotaErrorKind, Quotas};
 pub use store::{Adjustment, LimitStore};
 pub use verdict::{Outcome, Standing, Verdict};
