@@ -1,6 +1,7 @@
 //! Rate limiting that holds.
 
 pub(crate) mod gcra;
+pub(crate) mod headers;
 pub(crate) mod key;
 mod memory;
 pub(crate) mod policies;
@@ -9,6 +10,7 @@ pub(crate) mod store;
 mod table;
 pub(crate) mod verdict;
 
+pub use headers::RateLimitFields;
 pub use key::{KeyParts, LimitBy, LimitKey};
 pub use memory::{LimitStoreStats, MemoryLimitStore};
 pub use policies::LimitUnit;

@@ -83,8 +83,22 @@ impl Policies {
         self.policies.iter().map(|policy| &*policy.name)
     }
 
-    /// The names between quotation marks, as Strings of RFC 9651 §4.1.6, which are strings of JSON too: both put a backslash before
-    /// `"` and `\` and before nothing else that is printable.
+    /// A name between quotation marks: a String as RFC 9651 §4.1.6 writes it, which is a string of JSON too. Both put a backslash before
+    /// `"` and `\`, and before nothing else that is printable.
+    pub(crate) fn quote(name: &str) -> String {
+        let mut quoted = String::with_capacity(name.len() + 2);
+        quoted.push('"');
+        for letter in name.chars() {
+            if matches!(letter, '"' | '\\') {
+                quoted.push('\\');
+            }
+            quoted.push(letter);
+        }
+        quoted.push('"');
+        quoted
+    }
+
+    /// The names between quotation marks, in the order of the quotas.
     pub(crate) fn quoted(&self) -> impl Iterator<Item = &str> {
         self.policies.iter().map(|policy| &*policy.quoted)
     }
@@ -97,16 +111,8 @@ impl Policies {
 
 impl Policy {
     fn new(quota: Quota, name: String) -> Self {
-        let mut quoted = String::with_capacity(name.len() + 2);
-        quoted.push('"');
-        for letter in name.chars() {
-            if matches!(letter, '"' | '\\') {
-                quoted.push('\\');
-            }
-            quoted.push(letter);
-        }
-        quoted.push('"');
-        Self { quota, name: name.into(), quoted: quoted.into() }
+        let quoted = Policies::quote(&name).into();
+        Self { quota, name: name.into(), quoted }
     }
 
     /// Draft 11 §3.1.
