@@ -174,9 +174,9 @@ impl Told<'_> {
     /// limit is the burst, as that is what remains when the reset has come.
     fn write_legacy(self, fields: &mut HeaderMap) {
         let strictest = match self.is_refused() {
-            true => self.standings().max_by_key(|standing| {
-                standing.retry_after(self.cost).unwrap_or(Duration::MAX)
-            }),
+            true => self
+                .standings()
+                .max_by_key(|standing| standing.retry_after(self.cost).unwrap_or(Duration::MAX)),
             false => self
                 .standings()
                 .min_by_key(|standing| (standing.remaining(), Reverse(standing.refill()))),

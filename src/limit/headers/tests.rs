@@ -135,7 +135,8 @@ fn older_fields_tell_of_the_quota_that_refuses_next() {
     // As few of both: the one that takes longer.
     let passing = shown(&two(), Legacy, Admitted, &[300, 993 * 86_400]);
     assert_eq!(passing.legacy(), [["1000"], ["7"], ["85796"]]);
-    let passing = shown(&Limit::new(&[Quota::per_minute(60).burst(5)], &[]), Legacy, Admitted, &[1_000]);
+    let passing =
+        shown(&Limit::new(&[Quota::per_minute(60).burst(5)], &[]), Legacy, Admitted, &[1_000]);
     assert_eq!(passing.legacy(), [["5"], ["4"], ["1"]]);
 }
 
@@ -261,7 +262,8 @@ fn r20_a_line_of_more_than_512_bytes_is_left_out_and_stays_out() {
 #[test]
 fn r20_limits_around_one_another_have_512_bytes_together() {
     // `"x..x";r=1` is six bytes and the name; `;q=1;w=1` is four more.
-    let one = |letter: &str, letters| Limit::new(&[Quota::per_second(1)], &[&letter.repeat(letters)]);
+    let one =
+        |letter: &str, letters| Limit::new(&[Quota::per_second(1)], &[&letter.repeat(letters)]);
     let mut passing = Passing::default();
     for letter in ["a", "b", "c", "d", "e", "f"] {
         one(letter, 64).show(Draft11, Admitted, &[0], &mut passing);
