@@ -45,8 +45,17 @@ pub(crate) struct Told<'a> {
     pub(crate) cost: u64,
 }
 
-/// In the extensions of a response whose fields a limit has written, so that they are of this response. A copy from a cache has none.
-#[derive(Clone, Copy, Debug)]
+/// Whether a limit further out tells of its quotas too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IsWithin(bool);
+
+/// In the extensions of a request, for [`IsWithin`].
+#[derive(Clone, Copy)]
+struct Around;
+
+/// In the extensions of a response to a limit further out: its fields are of this response, and a limit further in has written them. A copy
+/// from a cache has none.
+#[derive(Clone, Copy)]
 struct Shown {
     /// `RateLimit` and `RateLimit-Policy`: where they are missing, they were too long.
     has_lists: bool,
@@ -54,11 +63,18 @@ struct Shown {
 }
 
 impl RateLimitFields {
+    /// Looks for limits further out, and tells those further in of this one. A request has room for that in most servers, where a response
+    /// would need it made.
+    pub(crate) fn enter(self, request: &mut Extensions) -> IsWithin {
+        IsWithin(self != Self::None && request.insert(Around).is_some())
+    }
+
     /// Writes them. The quotas that are told are those that the policies were made of.
     pub(crate) fn show(
         self,
         policies: &Policies,
         told: Told<'_>,
+        is_within: IsWithin,
         fields: &mut HeaderMap,
         extensions: &mut Extensions,
     ) {
@@ -75,21 +91,24 @@ impl RateLimitFields {
         match (has_lists, had_lists) {
             (true, true) => join(policies, told, fields),
             (true, false) => {
-                let policy = policies.line().map(|line| (RATELIMIT_POLICY, line.clone()));
-                fields.extend(policy);
+                insert(fields, RATELIMIT_POLICY, policies.line().cloned());
                 let mut limit = Line::new();
                 told.write_members(policies, &mut limit);
-                fields.extend(limit.finish().map(|limit| (RATELIMIT, limit)));
+                insert(fields, RATELIMIT, limit.finish());
             }
             (false, _) => {}
         }
         if self != Self::Draft11 && !was_refused {
             told.write_legacy(fields);
         }
-        extensions.insert(Shown {
-            has_lists: has_lists || had_lists,
-            is_refused: was_refused || told.is_refused(),
-        });
+        if is_within.0 {
+            extensions.insert(Shown {
+                has_lists: has_lists || had_lists,
+                is_refused: was_refused || told.is_refused(),
+            });
+        } else if shown.is_some() {
+            extensions.remove::<Shown>();
+        }
     }
 }
 
@@ -117,12 +136,18 @@ fn join(policies: &Policies, told: Told<'_>, fields: &mut HeaderMap) {
     if let (Some(inner), Some(own)) = (policy, policies.line()) {
         let mut joined = Line::after(&inner);
         joined.push(own.as_bytes());
-        fields.extend(joined.finish().map(|joined| (RATELIMIT_POLICY, joined)));
+        insert(fields, RATELIMIT_POLICY, joined.finish());
     }
     if let Some(inner) = limit {
         let mut joined = Line::after(&inner);
         told.write_members(policies, &mut joined);
-        fields.extend(joined.finish().map(|joined| (RATELIMIT, joined)));
+        insert(fields, RATELIMIT, joined.finish());
+    }
+}
+
+fn insert(fields: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+    if let Some(value) = value {
+        fields.insert(name, value);
     }
 }
 
@@ -164,10 +189,8 @@ impl Told<'_> {
 
     /// Until when `r` is all that is sure to be there (draft 11 §4.1.2): until the burst is whole, or where this quota refuses, until it admits.
     fn window(self, standing: Standing<'_>) -> Duration {
-        match standing.retry_after(self.cost) {
-            Some(wait) if self.is_refused() && !wait.is_zero() => wait,
-            _ => standing.refill(),
-        }
+        let wait = if self.is_refused() { standing.retry_after(self.cost) } else { None };
+        wait.filter(|wait| !wait.is_zero()).unwrap_or_else(|| standing.refill())
     }
 
     /// Of one quota: the one that refuses for the longest time; else the one that has the fewest units left, since it is the next to refuse. Its

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::limit::headers::{RateLimitFields, Told};
+use crate::limit::headers::{IsWithin, RateLimitFields, Told};
 use crate::limit::policies::{LimitUnit, Policies};
 use crate::limit::quota::{Quota, Quotas};
 use crate::limit::refusal::{Jitter, LimitRefusalKind};
@@ -257,7 +257,7 @@ proptest! {
         let mut response = http(refusal.clone());
         let (told, fields) = (Told { verdict: &verdict, quotas: &quotas, cost }, RateLimitFields::Draft11);
         let mut extensions = std::mem::take(response.extensions_mut());
-        fields.show(&policies, told, response.headers_mut(), &mut extensions);
+        fields.show(&policies, told, IsWithin::default(), response.headers_mut(), &mut extensions);
         let said = said(&refusal, response.headers());
         prop_assert!(said.retry_after >= wait);
         prop_assert!(said.retry_after >= Duration::from_secs(1));

@@ -24,9 +24,11 @@ impl Limit {
         let refills = refills.iter().copied().map(Duration::from_millis);
         let verdict = Verdict::new(outcome, refills);
         let told = Told { verdict: &verdict, quotas: &self.quotas, cost: 1 };
-        fields.show(&self.policies, told, &mut at.fields, &mut at.extensions);
+        fields.show(&self.policies, told, WITHIN, &mut at.fields, &mut at.extensions);
     }
 }
+
+const WITHIN: IsWithin = IsWithin(true);
 
 #[derive(Default)]
 struct Passing {
@@ -110,7 +112,7 @@ fn what_is_never_admitted_is_told_how_the_quotas_stand() {
     let verdict = Verdict::new(Never, [Duration::from_secs(9)]);
     let told = Told { verdict: &verdict, quotas: &limit.quotas, cost: 61 };
     let mut passing = Passing::default();
-    Both.show(&limit.policies, told, &mut passing.fields, &mut passing.extensions);
+    Both.show(&limit.policies, told, WITHIN, &mut passing.fields, &mut passing.extensions);
     assert_eq!(passing.of("ratelimit"), ["\"api\";r=51;t=9"]);
     assert_eq!(passing.legacy(), [["60"], ["51"], ["9"]]);
 }
@@ -190,6 +192,24 @@ fn fields_of_a_copy_from_a_cache_are_removed() {
 }
 
 #[test]
+fn a_limit_leaves_word_for_those_further_out_alone() {
+    let mut request = Extensions::new();
+    let within = [RateLimitFields::None, Draft11, RateLimitFields::None, Legacy, Both]
+        .map(|fields| fields.enter(&mut request));
+    assert_eq!(within.map(|within| within.0), [false, false, false, true, true]);
+    let limit = api();
+    let verdict = Verdict::new(Admitted, []);
+    let told = Told { verdict: &verdict, quotas: &limit.quotas, cost: 1 };
+    let mut passing = Passing::default();
+    for (is_within, has_word) in [(false, false), (true, true), (true, true), (false, false)] {
+        let Passing { fields, extensions } = &mut passing;
+        Draft11.show(&limit.policies, told, IsWithin(is_within), fields, extensions);
+        assert_eq!(extensions.get::<Shown>().is_some(), has_word);
+    }
+    assert_eq!(passing.of("ratelimit"), ["\"api\";r=60, \"api-2\";r=60, \"api-3\";r=60"]);
+}
+
+#[test]
 fn two_limits_around_one_another_tell_of_both() {
     let mut passing = shown(&api(), Draft11, Admitted, &[1_000]);
     two().show(Draft11, Admitted, &[100, 86_400], &mut passing);
@@ -240,7 +260,7 @@ fn of_two_limits_the_older_fields_tell_of_the_stricter() {
     let mut passing = Passing::default();
     let verdict = Verdict::new(Refused, [Duration::from_secs(1_440)]);
     let told = Told { verdict: &verdict, quotas: &slow.quotas, cost: 4 };
-    Legacy.show(&slow.policies, told, &mut passing.fields, &mut passing.extensions);
+    Legacy.show(&slow.policies, told, WITHIN, &mut passing.fields, &mut passing.extensions);
     assert_eq!(passing.legacy(), [["5"], ["3"], ["720"]]);
     let nearly = Limit::new(&[Quota::per_minute(60).burst(1)], &[]);
     nearly.show(Legacy, Admitted, &[1_000], &mut passing);
@@ -311,7 +331,7 @@ proptest! {
         let verdict = Verdict::new(outcome, refills);
         let told = Told { verdict: &verdict, quotas: &limit.quotas, cost };
         let mut passing = Passing::default();
-        Both.show(&limit.policies, told, &mut passing.fields, &mut passing.extensions);
+        Both.show(&limit.policies, told, WITHIN, &mut passing.fields, &mut passing.extensions);
         prop_assert_eq!(passing.legacy().map(|lines| lines.len()), [1, 1, 1]);
         for line in passing.of("ratelimit") {
             prop_assert!(line.len() <= 512);
