@@ -264,6 +264,7 @@ mod frames;
 pub mod fuzzing;
 pub mod head;
 pub mod limit;
+mod refusing;
 mod rules;
 pub mod store;
 mod sync;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{self, HeaderName, HeaderValue};
-use http::{Extensions, Method, Response, StatusCode};
+use http::header::{self, HeaderValue};
+use http::{Extensions, Response, StatusCode};
 
 use crate::auth::refusal::{Refusal, RefusalKind};
 use crate::head::RequestHead;
+use crate::refusing::{self, grpc, trailers_only};
 
 /// What a challenge says besides the error.
 #[derive(Clone, Debug)]
@@ -75,33 +76,18 @@ impl Challenge {
         request: RequestHead<'_>,
     ) -> Response<&'static str> {
         let kind = refusal.kind();
-        let grpc = grpc(request);
-        let (status, problem) = match &grpc {
-            // gRPC, responses: what happened is said in its own fields, and those alone make up the response.
-            Some(_) => (StatusCode::OK, ""),
-            None => (status(kind), problem(kind)),
-        };
-        let mut response = Response::new(problem);
-        *response.status_mut() = status;
-        let fields = response.headers_mut();
-        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(retry_after) = retry_after {
-            let secs = retry_after.as_millis().div_ceil(1000).max(1);
-            fields.extend(text(&secs.to_string()).map(|secs| (header::RETRY_AFTER, secs)));
-        }
-        match grpc {
-            Some(content_type) => {
-                fields.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-                fields.insert(GRPC_STATUS, HeaderValue::from_static(grpc_status(kind)));
-                fields.insert(GRPC_MESSAGE, HeaderValue::from_static(kind.description()));
-            }
+        let mut response = match grpc(request) {
+            Some(family) => trailers_only(family, grpc_status(kind), kind.description()),
             None => {
-                let problem = HeaderValue::from_static("application/problem+json");
-                fields.insert(header::CONTENT_TYPE, problem);
+                let mut response = refusing::problem(status(kind), problem(kind));
                 let challenge = self.challenge(kind).and_then(|challenge| text(&challenge));
-                fields.extend(challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge)));
+                let challenge = challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge));
+                response.headers_mut().extend(challenge);
+                response
             }
-        }
+        };
+        let wait = retry_after.map(|wait| (header::RETRY_AFTER, refusing::retry_after(wait)));
+        response.headers_mut().extend(wait);
         response.extensions_mut().insert(refusal);
         response
     }
@@ -127,20 +113,6 @@ impl Challenge {
     }
 }
 
-/// What a gRPC request is answered as: the media type of its family (gRPC over HTTP/2, gRPC-Web). All of them are POSTs. A proxy that asks
-/// whether a request may pass asks with GET, has the client's own fields, and takes a 200 for a yes.
-fn grpc(request: RequestHead<'_>) -> Option<&'static str> {
-    if *request.method != Method::POST {
-        return None;
-    }
-    let content_type = request.headers.get(header::CONTENT_TYPE)?.as_bytes();
-    let families = ["application/grpc-web-text", "application/grpc-web", "application/grpc"];
-    families.into_iter().find(|family| {
-        let start = content_type.get(..family.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(family.as_bytes()))
-    })
-}
-
 fn status(kind: RefusalKind) -> StatusCode {
     match kind {
         RefusalKind::NoToken | RefusalKind::InvalidToken => StatusCode::UNAUTHORIZED,
@@ -151,11 +123,11 @@ fn status(kind: RefusalKind) -> StatusCode {
 }
 
 /// gRPC status codes: UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE.
-fn grpc_status(kind: RefusalKind) -> &'static str {
+fn grpc_status(kind: RefusalKind) -> u8 {
     match kind {
-        RefusalKind::NoToken | RefusalKind::InvalidRequest | RefusalKind::InvalidToken => "16",
-        RefusalKind::InsufficientScope | RefusalKind::Forbidden => "7",
-        RefusalKind::Unavailable => "14",
+        RefusalKind::NoToken | RefusalKind::InvalidRequest | RefusalKind::InvalidToken => 16,
+        RefusalKind::InsufficientScope | RefusalKind::Forbidden => 7,
+        RefusalKind::Unavailable => 14,
     }
 }
 
@@ -191,6 +163,3 @@ fn is_of_scope(letter: char) -> bool {
 fn text(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(text).ok()
 }
-
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

@@ -3,7 +3,8 @@
 use crate::auth::claims::claim;
 use crate::auth::json::Value;
 use crate::auth::verified::Verified;
-use crate::limit::key::{Keyless, Kind, LimitBy};
+use crate::limit::key::{Kind, LimitBy};
+use crate::limit::refusal::Keyless;
 
 impl LimitBy {
     /// By a claim of the request's token, such as a tenant or a plan, and its issuer: all who have the same value are counted together.

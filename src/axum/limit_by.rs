@@ -2,7 +2,8 @@
 
 use axum::extract::MatchedPath;
 
-use crate::limit::key::{Keyless, Kind, LimitBy};
+use crate::limit::key::{Kind, LimitBy};
+use crate::limit::refusal::Keyless;
 
 impl LimitBy {
     /// By route, as the router wrote it down: all of `/users/{id}` is counted together, whichever user it is. The method is no part of

@@ -10,6 +10,7 @@ use crate::head::ResponseHead;
 use crate::limit::body::{Counting, RateLimitBody};
 use crate::limit::costs::Settled;
 use crate::limit::gate::{Charging, Gate};
+use crate::limit::headers::{IsWithin, Told};
 use crate::limit::refusal::LimitRefusal;
 use crate::limit::settling::{Settlement, Settles as _};
 use crate::limit::store::LimitStore;
@@ -18,16 +19,23 @@ use crate::limit::verdict::Verdict;
 pub(crate) struct After<St, C> {
     gate: Arc<Gate<St, C>>,
     /// What is shown to the client.
-    shown: Option<(Charging, Verdict)>,
+    shown: Option<Shown>,
     settlement: Option<Arc<Settlement<St, C>>>,
     /// What it would have been refused for.
     shadow: Option<LimitRefusal>,
 }
 
+/// What is told of an admission.
+pub(crate) struct Shown {
+    pub(crate) charging: Charging,
+    pub(crate) verdict: Verdict,
+    pub(crate) is_within: IsWithin,
+}
+
 impl<St: LimitStore, C: Clock> After<St, C> {
     pub(crate) fn admitted(
         gate: Arc<Gate<St, C>>,
-        shown: Option<(Charging, Verdict)>,
+        shown: Option<Shown>,
         settlement: Option<Arc<Settlement<St, C>>>,
     ) -> Self {
         Self { gate, shown, settlement, shadow: None }
@@ -47,9 +55,11 @@ impl<St: LimitStore, C: Clock> After<St, C> {
             }
             None
         });
-        if let Some((charging, verdict)) = self.shown {
-            let quotas = self.gate.quotas(&charging);
-            self.gate.settings.answers.show(&mut response, quotas, &verdict);
+        if let Some(Shown { charging, verdict, is_within }) = self.shown {
+            let (quotas, cost) = (self.gate.quotas(&charging), charging.cost.get());
+            let told = Told { verdict: &verdict, quotas, cost };
+            let own = charging.quotas.as_deref();
+            self.gate.settings.disclosure.show(told, own, is_within, &mut response);
         }
         if let Some(refusal) = self.shadow {
             response.extensions_mut().insert(refusal);

@@ -14,14 +14,16 @@ use http::{Request, Response};
 use crate::cache::passed::Passed;
 use crate::clock::Clock;
 use crate::head::RequestHead;
-use crate::limit::after::After;
-use crate::limit::answers::Answers;
+use crate::limit::after::{After, Shown};
 use crate::limit::breaker::Breaker;
 use crate::limit::costs::{Cost, Settling};
+use crate::limit::disclosure::Disclosure;
 use crate::limit::failure::StoreFailure;
-use crate::limit::key::{Keyless, LimitBy, LimitKey};
+use crate::limit::headers::{RateLimitFields, Told};
+use crate::limit::key::{LimitBy, LimitKey};
 use crate::limit::no_key::NoKey;
 use crate::limit::quota::Quotas;
+use crate::limit::refusal::Keyless;
 use crate::limit::settling::{Charge, Settlement};
 use crate::limit::stats::Counts;
 use crate::limit::store::{Adjustment, LimitStore};
@@ -43,7 +45,7 @@ pub(crate) struct Settings {
     pub(crate) penalty: Option<NonZeroU64>,
     pub(crate) no_key: NoKey,
     pub(crate) is_shadow: bool,
-    pub(crate) answers: Answers,
+    pub(crate) disclosure: Disclosure,
     pub(crate) store_deadline: Duration,
     pub(crate) store_failure: StoreFailure,
 }
@@ -121,7 +123,7 @@ impl<St, C> Gate<St, C> {
     }
 
     pub(crate) fn keyless<B>(&self, keyless: Keyless, request: &Request<B>) -> Response<Bytes> {
-        self.settings.answers.keyless(keyless, RequestHead::from(request))
+        self.settings.disclosure.keyless(keyless, RequestHead::from(request))
     }
 }
 
@@ -146,8 +148,12 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         if verdict.outcome == Outcome::Refused {
             self.penalize(&charging, &verdict, against);
         }
-        let quotas = self.quotas(&charging);
-        let refusal = self.settings.answers.refusal(quotas, &verdict, charging.cost.get());
+        let (quotas, own) = (self.quotas(&charging), charging.quotas.as_deref());
+        let disclosure = &self.settings.disclosure;
+        let cost = charging.cost.get();
+        let Some(refusal) = disclosure.refusal(quotas, own, &verdict, cost) else {
+            return Passage::Open(None);
+        };
         #[cfg(feature = "tracing")]
         tracing::debug!(
             target: "tower_keep::limit",
@@ -155,13 +161,13 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
             shadow = self.settings.is_shadow,
             "request over its limit"
         );
-        match self.settings.is_shadow {
-            true => Passage::Open(Some(Box::new(After::shadow(self.clone(), refusal)))),
-            false => {
-                let head = RequestHead::from(&*request);
-                Passage::Closed(self.settings.answers.refused(refusal, quotas, &verdict, head))
-            }
+        if self.settings.is_shadow {
+            return Passage::Open(Some(Box::new(After::shadow(self.clone(), refusal))));
         }
+        let is_within = disclosure.enter(request.extensions_mut());
+        let mut response = refusal.response(RequestHead::from(&*request));
+        disclosure.show(Told { verdict: &verdict, quotas, cost }, own, is_within, &mut response);
+        Passage::Closed(response)
     }
 
     /// What follows where the store cannot say anything, and nothing else may.
@@ -175,7 +181,7 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
             StoreFailure::Open => Passage::Open(None),
             StoreFailure::Closed if self.settings.is_shadow => Passage::Open(None),
             StoreFailure::Closed => {
-                Passage::Closed(self.settings.answers.unavailable(RequestHead::from(&*request)))
+                Passage::Closed(self.settings.disclosure.unavailable(RequestHead::from(&*request)))
             }
             StoreFailure::Local(local) => {
                 let quotas = self.quotas(&charging);
@@ -224,8 +230,9 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         against: Against,
         request: &mut Request<B>,
     ) -> Option<Box<After<St, C>>> {
-        // What goes into a cache further out is sent to others later.
-        let shows = self.settings.answers.shows() && !Passed::is_on(request);
+        let shows = self.settings.disclosure.fields != RateLimitFields::None
+            // What goes into a cache further out is sent to others later.
+            && !Passed::is_on(request);
         let settlement = self.settings.settling.is_on().then(|| {
             Arc::new(Settlement::new(self.clone(), charging.clone(), verdict.is_overflow, against))
         });
@@ -236,7 +243,10 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         if !shows && settlement.is_none() {
             return None;
         }
-        let shown = shows.then_some((charging, verdict));
+        let shown = shows.then(|| {
+            let is_within = self.settings.disclosure.enter(request.extensions_mut());
+            Shown { charging, verdict, is_within }
+        });
         Some(Box::new(After::admitted(self.clone(), shown, settlement)))
     }
 

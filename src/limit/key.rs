@@ -10,6 +10,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::head::{Principal, RequestHead};
 use crate::limit::client::ClientAddress;
+use crate::limit::refusal::Keyless;
 
 /// A key as stores see it: 16 bytes, a digest with a secret that nobody outside can make or read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -331,17 +332,6 @@ impl fmt::Debug for Part {
             Self::With { shown, .. } => f.write_str(shown),
         }
     }
-}
-
-/// What a request lacks that has no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keyless {
-    /// The server did not say from where it came or by which route, or a function knew nothing: not the client's fault.
-    Unknown,
-    /// The client has left out a field.
-    Header,
-    /// Nobody is known to ask, or nobody of whom it is said by what is counted.
-    Principal,
 }
 
 #[cfg(test)]

@@ -10,15 +10,18 @@ use tower_layer::Layer;
 use crate::clock::{Clock, SystemClock};
 use crate::entropy::random;
 use crate::head::{RequestHead, ResponseHead};
-use crate::limit::answers::Answers;
 use crate::limit::costs::{Cost, Settling, is_cache_hit};
+use crate::limit::disclosure::Disclosure;
 use crate::limit::failure::StoreFailure;
 use crate::limit::gate::{Gate, Settings, Shared};
 use crate::limit::handle::LimitHandle;
+use crate::limit::headers::RateLimitFields;
 use crate::limit::key::LimitBy;
 use crate::limit::memory::MemoryLimitStore;
 use crate::limit::no_key::NoKey;
+use crate::limit::policies::LimitUnit;
 use crate::limit::quota::{QuotaError, Quotas};
+use crate::limit::refusal::Jitter;
 use crate::limit::service::RateLimit;
 use crate::limit::store::LimitStore;
 
@@ -82,8 +85,10 @@ impl<C: Clock> RateLimitLayer<MemoryLimitStore, C> {
         by: LimitBy,
         clock: C,
     ) -> Result<Self, QuotaError> {
+        let quotas = quotas.try_into()?;
         let settings = Settings {
-            quotas: quotas.try_into()?,
+            disclosure: Disclosure::new(&quotas),
+            quotas,
             by,
             secret: random(),
             quotas_by: None,
@@ -92,7 +97,6 @@ impl<C: Clock> RateLimitLayer<MemoryLimitStore, C> {
             penalty: None,
             no_key: NoKey::default(),
             is_shadow: false,
-            answers: Answers::default(),
             store_deadline: RateLimitLayer::STORE_DEADLINE,
             store_failure: StoreFailure::Open,
         };
@@ -256,6 +260,45 @@ impl<St, C> RateLimitLayer<St, C> {
     #[must_use]
     pub fn no_key(self, no_key: NoKey) -> Self {
         self.with(|settings| settings.no_key = no_key)
+    }
+
+    /// Which fields tell clients how they stand, on what is let through and what is refused; none if nothing is said. Inside a cache of this
+    /// crate they are on refusals alone: what it stores goes to others.
+    #[must_use]
+    pub fn fields(self, fields: RateLimitFields) -> Self {
+        self.with(|settings| settings.disclosure.fields = fields)
+    }
+
+    /// What the quotas are called in those fields and in the answers, in their order. If nothing is said it is made of the quota, such as
+    /// `100-in-60s`.
+    ///
+    /// ```
+    /// use tower_keep::limit::{LimitBy, Quota, RateLimitFields, RateLimitLayer};
+    ///
+    /// let quotas = [Quota::per_second(10), Quota::per_day(5_000)];
+    /// let limit = RateLimitLayer::new(quotas, LimitBy::everyone())?
+    ///     .fields(RateLimitFields::Draft11)
+    ///     .policy_names(["burst", "daily"]);
+    /// # let _ = limit;
+    /// # Ok::<(), tower_keep::limit::QuotaError>(())
+    /// ```
+    #[must_use]
+    pub fn policy_names<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        let names = names.into_iter().map(Into::into).take(Quotas::MAX).collect();
+        self.with(|settings| settings.disclosure.name(&settings.quotas, names))
+    }
+
+    /// What a unit is, in those fields; a request if nothing is said.
+    #[must_use]
+    pub fn unit(self, unit: LimitUnit) -> Self {
+        self.with(|settings| settings.disclosure.count_in(&settings.quotas, unit))
+    }
+
+    /// Lengthens `Retry-After` by a random part of itself, up to this fraction from 0 to 1, so that those who were refused at one moment do not come
+    /// back at one moment. It is never shortened.
+    #[must_use]
+    pub fn retry_jitter(self, fraction: f64) -> Self {
+        self.with(|settings| settings.disclosure.jitter = Jitter::up_to(fraction))
     }
 
     /// Charges and counts, and lets all requests through: to see what a limit would do. The response to one that would have been refused

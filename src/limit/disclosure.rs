@@ -1,22 +1,21 @@
-//! What clients are told.
+//! What clients are told of a limit, and in what manner.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Response};
+use http::{Extensions, Response};
 
 use crate::entropy::random;
 use crate::head::RequestHead;
 use crate::limit::headers::{IsWithin, RateLimitFields, Told};
-use crate::limit::key::Keyless;
 use crate::limit::policies::{LimitUnit, Policies};
 use crate::limit::quota::Quotas;
-use crate::limit::refusal::{Jitter, LimitRefusal};
+use crate::limit::refusal::{Jitter, Keyless, LimitRefusal};
 use crate::limit::verdict::Verdict;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Answers {
+pub(crate) struct Disclosure {
     pub(crate) fields: RateLimitFields,
     pub(crate) jitter: Jitter,
     names: Arc<[String]>,
@@ -25,25 +24,22 @@ pub(crate) struct Answers {
     policies: Arc<Policies>,
 }
 
-impl Answers {
+impl Disclosure {
     pub(crate) fn new(quotas: &Quotas) -> Self {
-        Self::of(quotas, Arc::new([]), LimitUnit::default())
-    }
-
-    fn of(quotas: &Quotas, names: Arc<[String]>, unit: LimitUnit) -> Self {
+        let (names, unit): (Arc<[String]>, _) = (Arc::new([]), LimitUnit::default());
         let policies = Arc::new(Policies::new(quotas, &names, unit));
         let (fields, jitter) = (RateLimitFields::default(), Jitter::default());
         Self { fields, jitter, names, unit, policies }
     }
 
-    pub(crate) fn named(self, quotas: &Quotas, names: Arc<[String]>) -> Self {
-        let Self { fields, jitter, unit, .. } = self;
-        Self { fields, jitter, ..Self::of(quotas, names, unit) }
+    pub(crate) fn name(&mut self, quotas: &Quotas, names: Arc<[String]>) {
+        self.policies = Arc::new(Policies::new(quotas, &names, self.unit));
+        self.names = names;
     }
 
-    pub(crate) fn in_unit(self, quotas: &Quotas, unit: LimitUnit) -> Self {
-        let Self { fields, jitter, names, .. } = self;
-        Self { fields, jitter, ..Self::of(quotas, names, unit) }
+    pub(crate) fn count_in(&mut self, quotas: &Quotas, unit: LimitUnit) {
+        self.policies = Arc::new(Policies::new(quotas, &self.names, unit));
+        self.unit = unit;
     }
 
     /// Looks for limits further out that tell too.
@@ -76,15 +72,18 @@ impl Answers {
     }
 
     /// Tells how the quotas stand.
-    pub(crate) fn show(
+    pub(crate) fn show<B>(
         &self,
         told: Told<'_>,
         own: Option<&Quotas>,
         is_within: IsWithin,
-        fields: &mut HeaderMap,
-        extensions: &mut Extensions,
+        response: &mut Response<B>,
     ) {
-        self.fields.show(&self.policies(own), told, is_within, fields, extensions);
+        // Both at once: a response lends them only one after the other.
+        let mut fields = std::mem::take(response.headers_mut());
+        let extensions = response.extensions_mut();
+        self.fields.show(&self.policies(own), told, is_within, &mut fields, extensions);
+        *response.headers_mut() = fields;
     }
 
     fn policies(&self, own: Option<&Quotas>) -> Arc<Policies> {
