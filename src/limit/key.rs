@@ -23,6 +23,11 @@ impl LimitKey {
         let both = u128::from_le_bytes(self.0);
         (both as u64, (both >> 64) as u64)
     }
+
+    /// The one key of all that have none, in a layer of this secret. No parts make it: it is a digest by another secret.
+    pub(crate) fn of_nobody(secret: &[u8; 16]) -> Self {
+        KeyParts::new(&secret.map(|byte| !byte)).key()
+    }
 }
 
 impl fmt::Debug for LimitKey {

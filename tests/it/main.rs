@@ -26,6 +26,7 @@ mod freshening;
 mod gateway;
 mod identity;
 mod keys;
+mod limit;
 mod meanwhile;
 mod nested_clones;
 mod nesting;

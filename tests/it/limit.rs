@@ -1,0 +1,3 @@
+//! Limits, at the public layers.
+
+mod concurrency;
