@@ -47,6 +47,7 @@ mod front;
 mod interim;
 mod proxy;
 mod purging;
+mod rates;
 mod server;
 mod signals;
 mod size;
@@ -62,6 +63,7 @@ use args::{Command, Config, Mode, StoreKind};
 use http::HeaderName;
 use proxy::Proxy;
 use purging::Secret;
+use rates::RateFlags;
 use signals::Signals;
 use tokens::Guard;
 use tokio::net::TcpListener;
@@ -99,6 +101,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> Result<ExitCode, String> {
+    if let Some(RateFlags { quota, key }) = config.rates {
+        return Err(format!("--rate: this build cannot keep a {quota:?} for each {key:?}"));
+    }
     let secret = match &config.admin_secret_file {
         Some(path) => Some(
             Secret::read(path)
