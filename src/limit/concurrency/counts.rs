@@ -208,13 +208,15 @@ mod tests {
     fn r12_a_key_has_so_many_at_once_and_leaves_nothing_behind() {
         let counts = Arc::new(Counts::new());
         let bounds = bounds(2, 10);
-        let taken: Vec<_> = (0..4).map(|_| counts.take(key(1), bounds)).collect();
+        let mut taken: Vec<_> = (0..4).map(|_| counts.take(key(1), bounds)).collect();
         let too_many: Vec<_> = taken.iter().map(|taken| taken.is_too_many).collect();
         assert_eq!(too_many, [false, false, true, true]);
         assert!(taken.iter().all(|taken| taken.permit.is_some() != taken.is_too_many));
         assert!(!counts.take(key(2), bounds).is_too_many, "another key");
         let stats = counts.stats();
         assert_eq!((stats.keys, stats.in_flight, stats.admitted, stats.refused), (1, 2, 3, 2));
+        drop(taken.swap_remove(0));
+        assert_eq!(counts.stats().in_flight, 1, "one of two");
         drop(taken);
         let stats = counts.stats();
         assert_eq!((stats.keys, stats.in_flight, stats.admitted, stats.refused), (0, 0, 3, 2));

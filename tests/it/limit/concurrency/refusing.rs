@@ -68,7 +68,7 @@ async fn r12_who_is_refused_is_not_in_flight_and_reaches_nobody() {
         calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         answer(request)
     }));
-    let call = async || (&service).clone().oneshot(from("ada")).await.unwrap();
+    let call = async || service.clone().oneshot(from("ada")).await.unwrap();
     let held = call().await;
     let refused = [call().await, call().await];
     assert_eq!(in_flight(&layer), (1, 1));
