@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::rates::RateFlags;
 use crate::size;
 use crate::tokens::TokenFlags;
 use crate::upstream::Upstream;
@@ -29,6 +30,7 @@ pub(crate) struct Config {
     pub(crate) tag_header: Option<HeaderName>,
     pub(crate) etag: bool,
     pub(crate) tokens: Option<TokenFlags>,
+    pub(crate) rates: Option<RateFlags>,
     pub(crate) admin: Option<SocketAddr>,
     pub(crate) admin_secret_file: Option<PathBuf>,
 }
@@ -55,6 +57,7 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wro
         Some(given) => given,
         None => return Ok(Command::Help),
     };
+    let tokens = TokenFlags::read(&mut given)?;
     let config = Config {
         listen: given.required("--listen", address)?,
         upstream: given.required("--upstream", Upstream::parse)?,
@@ -64,7 +67,8 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wro
         upstream_timeout: given.or("--upstream-timeout", "30s", size::duration)?,
         tag_header: given.optional("--tag-header", field_name)?,
         etag: given.switch("--etag"),
-        tokens: TokenFlags::read(&mut given)?,
+        rates: RateFlags::read(&mut given, tokens.is_some())?,
+        tokens,
         admin: given.optional("--admin", address)?,
         admin_secret_file: given.optional("--admin-secret-file", |path| Ok(path.into()))?,
     };
@@ -74,21 +78,30 @@ pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Wro
     Ok(Command::Run(Box::new(config)))
 }
 
-/// The value of each flag; of a switch it is empty.
-pub(crate) struct Given(BTreeMap<&'static str, String>);
+/// The values of each flag, of most of them one; that of a switch is empty.
+pub(crate) struct Given(BTreeMap<&'static str, Vec<String>>);
 
 impl Given {
     pub(crate) fn switch(&mut self, flag: &str) -> bool {
         self.0.remove(flag).is_some()
     }
 
+    /// Whether it is given and nobody has read it yet.
+    pub(crate) fn has(&self, flag: &str) -> bool {
+        self.0.contains_key(flag)
+    }
+
     pub(crate) fn optional<T>(&mut self, flag: &str, read: Reader<T>) -> Result<Option<T>, Wrong> {
-        match self.0.remove(flag) {
-            None => Ok(None),
-            Some(value) => read(&value)
-                .map(Some)
-                .map_err(|expected| Wrong(format!("{flag}: {value:?} is wrong: {expected}"))),
-        }
+        self.each(flag, read).map(|mut values| values.pop())
+    }
+
+    /// All values of a flag that may be given more than once.
+    pub(crate) fn each<T>(&mut self, flag: &str, read: Reader<T>) -> Result<Vec<T>, Wrong> {
+        let read = |value: String| {
+            read(&value)
+                .map_err(|expected| Wrong(format!("{flag}: {value:?} is wrong: {expected}")))
+        };
+        self.0.remove(flag).unwrap_or_default().into_iter().map(read).collect()
     }
 
     pub(crate) fn or<T>(
@@ -97,7 +110,7 @@ impl Given {
         value: &str,
         read: Reader<T>,
     ) -> Result<T, Wrong> {
-        self.0.entry(flag).or_insert_with(|| value.to_owned());
+        self.0.entry(flag).or_insert_with(|| vec![value.to_owned()]);
         self.required(flag, read)
     }
 
@@ -117,7 +130,7 @@ pub(crate) type Reader<T> = fn(&str) -> Result<T, String>;
 
 /// Splits the arguments into flags and values; `None` when help is wanted.
 fn read(args: impl Iterator<Item = OsString>) -> Result<Option<Given>, Wrong> {
-    let mut given = BTreeMap::new();
+    let mut given = BTreeMap::<_, Vec<_>>::new();
     let mut args = args.map(|arg| {
         arg.into_string().map_err(|arg| Wrong(format!("{} is not UTF-8", arg.display())))
     });
@@ -150,9 +163,11 @@ fn read(args: impl Iterator<Item = OsString>) -> Result<Option<Given>, Wrong> {
                     .ok_or_else(|| Wrong(format!("{flag} needs a value")))?
             }
         };
-        if given.insert(flag, value).is_some() {
+        let values = given.entry(flag).or_default();
+        if !values.is_empty() && !REPEATED.contains(&flag) {
             return Err(Wrong(format!("{flag} is given twice")));
         }
+        values.push(value);
     }
     Ok(Some(Given(given)))
 }
@@ -180,7 +195,7 @@ fn field_name(value: &str) -> Result<HeaderName, String> {
     value.parse().map_err(|_| "expected the name of a response field, such as Surrogate-Key".into())
 }
 
-const FLAGS: [&str; 17] = [
+const FLAGS: [&str; 22] = [
     "--listen",
     "--upstream",
     "--store",
@@ -198,10 +213,18 @@ const FLAGS: [&str; 17] = [
     "--typ",
     "--require-scope",
     "--partition-by",
+    "--rate",
+    "--burst",
+    "--rate-key",
+    "--trusted-proxy",
+    "--client-header",
 ];
 
 /// The flags that stand alone.
 const SWITCHES: [&str; 1] = ["--etag"];
+
+/// The flags that may be given more than once.
+const REPEATED: [&str; 1] = ["--trusted-proxy"];
 
 pub(crate) const HELP: &str = "\
 A caching reverse proxy in front of one upstream.
@@ -235,6 +258,16 @@ Usage: gateway --listen ADDRESS:PORT --upstream http://HOST[:PORT][/BASE] [FLAGS
   --require-scope \"WORD...\"   what its scope must have
   --partition-by CLAIM         stores responses apart for each value of this claim; sub: for each user, and then also what the
                                upstream does not call public
+  --rate N/s|N/m|N/h|N/d       how many requests each client may send in a second, minute, hour or day; they come back evenly over it,
+                               and those beyond are answered 429, with when to come again
+  --burst N                    how many of them at once, after a rest [the N of --rate]
+  --rate-key KEY               what a client is: peer, an address (of IPv6 its first 64 bits), counted before its token is looked at;
+                               sub, the user of a token that is good; header:NAME, the value of a field, and all that send none are
+                               one client [peer]
+  --trusted-proxy CIDR         a proxy of yours that stands in front, or a network of such, as 10.0.0.0/8; may be given again. A
+                               client of theirs is the last address in --client-header that is none of them
+  --client-header NAME         where these proxies write down whom they serve, and nobody else can: each must append to it or overwrite it
+                               [X-Forwarded-For]
   --admin ADDRESS:PORT         GET /healthz and GET /stats, kept apart from what is served
   --admin-secret-file FILE     adds POST /purge to --admin, for who sends what is in FILE (16 bytes to 4 KiB, one
                                line) as Authorization: Bearer; without this flag there is no /purge

@@ -47,6 +47,7 @@ mod front;
 mod interim;
 mod proxy;
 mod purging;
+mod rates;
 mod server;
 mod signals;
 mod size;
@@ -59,14 +60,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use args::{Command, Config, Mode, StoreKind};
-use http::HeaderName;
-use proxy::Proxy;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+use proxy::{Proxy, ProxyError};
 use purging::Secret;
+use rates::RateFlags;
 use signals::Signals;
 use tokens::Guard;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tower::Layer as _;
+use tokio::task::JoinHandle;
+use tower::{Layer as _, Service};
 use tower_keep::cache::{CacheLayer, CachePolicy};
 use tower_keep::conditional::{ConditionalLayer, EtagLayer};
 use tower_keep::store::MemoryStore;
@@ -99,6 +104,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> Result<ExitCode, String> {
+    if let Some(RateFlags { quota, key }) = config.rates {
+        return Err(format!("--rate: this build cannot keep a {quota:?} for each {key:?}"));
+    }
     let secret = match &config.admin_secret_file {
         Some(path) => Some(
             Secret::read(path)
@@ -141,18 +149,9 @@ async fn run(config: Config) -> Result<ExitCode, String> {
         let _ = stopped.await;
     };
     let tagging = (ConditionalLayer::new(), EtagLayer::new());
-    let mut serving = match (guard, config.etag) {
-        (None, false) => tokio::spawn(server::serve(public, cache.layer(proxy), stopped)),
-        (None, true) => {
-            tokio::spawn(server::serve(public, cache.layer(tagging.layer(proxy)), stopped))
-        }
-        (Some(guard), false) => {
-            tokio::spawn(server::serve(public, guard.layer(cache.layer(proxy)), stopped))
-        }
-        (Some(guard), true) => {
-            let cached = cache.layer(tagging.layer(proxy));
-            tokio::spawn(server::serve(public, guard.layer(cached), stopped))
-        }
+    let mut serving = match config.etag {
+        false => start(public, guard, cache.layer(proxy), stopped),
+        true => start(public, guard, cache.layer(tagging.layer(proxy)), stopped),
     };
     signals.next().await;
     let _ = stop.send(());
@@ -163,6 +162,25 @@ async fn run(config: Config) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
         () = signals.next() => Err("stopped at once, by a second signal".into()),
+    }
+}
+
+/// Serves what is behind the guard, if there is one.
+fn start<S, B>(
+    public: TcpListener,
+    guard: Option<Guard>,
+    cached: S,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = ProxyError> + Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    match guard {
+        None => tokio::spawn(server::serve(public, cached, stop)),
+        Some(guard) => tokio::spawn(server::serve(public, guard.layer(cached), stop)),
     }
 }
 

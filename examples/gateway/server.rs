@@ -1,10 +1,12 @@
 //! The public listener: HTTP/1.1 and HTTP/2 without TLS, on one port.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -15,6 +17,11 @@ use tower::Service;
 use crate::front;
 use crate::interim::{Interims, Relaying};
 use crate::proxy::ProxyError;
+
+/// Who is at the other end of the connection; in the extensions of each request.
+#[derive(Clone, Copy, Debug)]
+#[expect(dead_code, reason = "a limit by address reads it")]
+pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Serves until `stop`; then accepts no more, and returns when the requests in flight are done.
 pub(crate) async fn serve<S, B>(listener: TcpListener, service: S, stop: impl Future<Output = ()>)
@@ -35,7 +42,7 @@ where
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             // Out of file descriptors, as a rule: one has to be closed before the next can be accepted.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
@@ -44,7 +51,8 @@ where
         let service = service.clone();
         let interims = Interims::default();
         let io = TokioIo::new(Relaying { io: stream, interims: interims.clone() });
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
             let service = service.clone();
             interims.clone().before(request, move |request| front::answer(service, request))
         });

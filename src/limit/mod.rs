@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod breaker;
 mod client;
+pub(crate) mod concurrency;
 mod costs;
 mod disclosure;
 mod failure;
@@ -18,7 +19,7 @@ pub(crate) mod key;
 mod layer;
 mod memory;
 mod network;
-mod no_key;
+pub(crate) mod no_key;
 pub(crate) mod policies;
 pub(crate) mod quota;
 pub(crate) mod refusal;
@@ -32,6 +33,10 @@ pub(crate) mod verdict;
 
 pub use body::RateLimitBody;
 pub use client::ClientAddress;
+pub use concurrency::{
+    ConcurrencyHandle, ConcurrencyStats, KeyedConcurrency, KeyedConcurrencyBody,
+    KeyedConcurrencyFuture, KeyedConcurrencyLayer,
+};
 pub use failure::StoreFailure;
 pub use forwarded::ForwardedIn;
 pub use future::RateLimitFuture;

@@ -4,6 +4,7 @@ mod addresses;
 mod caches;
 mod claims_and_routes;
 mod clocks;
+mod concurrency;
 mod costs;
 mod failing;
 mod limited;

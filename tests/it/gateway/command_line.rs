@@ -24,6 +24,11 @@ async fn help_prints_every_flag_and_exits_0() {
         "--typ",
         "--require-scope",
         "--partition-by",
+        "--rate N/s",
+        "--burst",
+        "--rate-key",
+        "--trusted-proxy",
+        "--client-header",
         "POST /purge",
     ] {
         assert!(text.contains(flag), "{flag}");
@@ -75,6 +80,51 @@ async fn wrong_flags_exit_2_and_are_named() {
         assert!(text.contains(named), "{args:?}: {text}");
         assert!(text.contains("--help"), "{args:?}: {text}");
         assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_flags_about_rates_exit_2_and_are_named() {
+    let fine = ["--listen=127.0.0.1:0", "--upstream=http://127.0.0.1:9"];
+    let rate = "--rate=100/s";
+    for (flags, named) in [
+        (&["--rate=100"][..], "--rate: \"100\" is wrong: expected a number"),
+        (&["--rate=/s"], "--rate: \"/s\""),
+        (&["--rate=+1/s"], "--rate: \"+1/s\""),
+        (&["--rate=1.5/s"], "--rate: \"1.5/s\""),
+        (&["--rate=100/second"], "N/s, N/m, N/h or N/d"),
+        (&["--rate=0/s"], "an amount of one or more"),
+        (&["--rate=281474976710656/s"], "less than 2^48"),
+        (&["--rate=99999999999999999999/s"], "--rate: "),
+        (&[rate, "--rate=1/m"], "--rate is given twice"),
+        (&[rate, "--burst=0"], "--burst: a quota must have a burst of one or more"),
+        (&[rate, "--burst=many"], "--burst: \"many\""),
+        (&["--rate=1/d", "--burst=999999"], "--burst: a burst of a quota must come back"),
+        (&["--burst=20"], "--burst needs --rate"),
+        (&["--rate-key=peer"], "--rate-key needs --rate"),
+        (&["--trusted-proxy=10.0.0.0/8"], "--trusted-proxy needs --rate"),
+        (&["--client-header=Forwarded"], "--client-header needs --rate"),
+        (&[rate, "--rate-key=ip"], "expected peer, sub or header:NAME"),
+        (&[rate, "--rate-key=header:"], "--rate-key: \"header:\""),
+        (&[rate, "--rate-key=header:a b"], "--rate-key: \"header:a b\""),
+        (&[rate, "--rate-key=sub"], "--rate-key sub needs --jwt-keys or --jwks-url"),
+        (&[rate, "--client-header=Forwarded"], "--client-header needs --trusted-proxy"),
+        (
+            &[rate, "--rate-key=header:x", "--trusted-proxy=::1"],
+            "--trusted-proxy needs --rate-key peer",
+        ),
+        (&[rate, "--trusted-proxy=::1", "--client-header=a b"], "--client-header: \"a b\""),
+        (&[rate, "--trusted-proxy=here"], "--trusted-proxy: \"here\""),
+        (&[rate, "--trusted-proxy=10.0.0.0/33"], "--trusted-proxy: \"10.0.0.0/33\""),
+        (&[rate, "--trusted-proxy=10.0.0.0/"], "--trusted-proxy: \"10.0.0.0/\""),
+        (&[rate, "--trusted-proxy=10.1.2.3/8"], "the network is 10.0.0.0/8"),
+        (&[rate, "--trusted-proxy=fd00::1/8"], "the network is fd00::/8"),
+        (&[rate, "--trusted-proxy=::1", "--trusted-proxy=10/8"], "--trusted-proxy: \"10/8\""),
+    ] {
+        let output = run(&[&fine[..], flags].concat()).await;
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {text}");
+        assert!(text.contains(named), "{flags:?}: {text}");
     }
 }
 

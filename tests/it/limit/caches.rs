@@ -72,3 +72,38 @@ fn c05_outside_a_cache_hits_are_not_counted_where_that_is_said() {
     assert_eq!(get(&service, "/1").status, 429, "a hit must be let in first");
     assert_eq!(inner.calls(), 2);
 }
+
+/// What one client is told of what it has left is nobody else's business.
+#[test]
+fn c05_no_copy_has_the_fields_of_a_limit() {
+    use tower_keep::limit::RateLimitFields;
+    let (cache, limit, inner, clock) = layers();
+    let inside = limit.clone().fields(RateLimitFields::Both);
+    let service = cache.layer(inside.layer(inner.clone()));
+    for _ in 0..2 {
+        let answer = get(&service, "/1");
+        let names: Vec<_> =
+            answer.headers.keys().filter(|name| name.as_str().contains("ratelimit")).collect();
+        assert!(names.is_empty(), "{names:?}");
+    }
+    // Outside, a stored response that has such fields of its own has ours when it is sent.
+    let inner = Inner::new(|_, _| {
+        let fields = [
+            ("cache-control", "max-age=60"),
+            ("ratelimit", "\"old\";r=1;t=9"),
+            ("ratelimit-policy", "\"old\";q=1;w=9"),
+            ("x-ratelimit-remaining", "1"),
+        ];
+        response(&fields, "made")
+    });
+    let outside = RateLimitLayer::with_clock(Quota::per_minute(20), by_field(), clock).unwrap();
+    let outside = outside.fields(RateLimitFields::Both);
+    let service = outside.layer(cache.layer(inner));
+    for left in ["19", "18"] {
+        let answer = get(&service, "/2");
+        assert_eq!(answer.field("x-ratelimit-remaining"), Some(left));
+        let line = answer.field("ratelimit").unwrap();
+        assert!(line.contains(&format!("r={left}")) && !line.contains("old"), "{line}");
+        assert!(!answer.field("ratelimit-policy").unwrap().contains("old"));
+    }
+}
