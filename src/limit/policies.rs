@@ -143,7 +143,7 @@ fn in_whole_secs(quota: &Quota) -> (u64, u64) {
 fn made_of(quota: &Quota) -> String {
     let nanos = quota.period().as_nanos();
     let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
-    let whole = units.into_iter().find(|(unit, _)| nanos % unit == 0);
+    let whole = units.into_iter().find(|(unit, _)| nanos.is_multiple_of(*unit));
     let (unit, letters) = whole.unwrap_or((1, "ns"));
     let mut name = format!("{}-in-{}{letters}", quota.amount(), nanos / unit);
     if quota.burst_max() != quota.amount() {

@@ -145,7 +145,7 @@ impl LimitRefusal {
         names: impl Fn(&'a Policies) -> I,
     ) -> impl Iterator<Item = &'a str> {
         let names = self.policies.iter().flat_map(move |policies| names(policies));
-        names.enumerate().filter(|(at, _)| self.violated >> at & 1 == 1).map(|(_, name)| name)
+        names.enumerate().filter(|(at, _)| (self.violated >> at) & 1 == 1).map(|(_, name)| name)
     }
 }
 

@@ -47,7 +47,7 @@ fn push_number(message: &mut Vec<u8>, field: u8, number: u64) {
 
 /// A field that is a string, or a message of its own.
 fn push_bytes(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
-    message.push(field << 3 | 2);
+    message.push((field << 3) | 2);
     push_varint(message, bytes.len() as u64);
     message.extend_from_slice(bytes);
 }
