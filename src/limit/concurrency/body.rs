@@ -25,7 +25,7 @@ pin_project! {
     #[project = StateProj]
     enum State<B> {
         Passing { #[pin] body: B, permit: Option<Permit> },
-        Refusing { words: &'static str },
+        Refusing { words: Bytes },
     }
 }
 
@@ -35,7 +35,7 @@ impl<B: Body> KeyedConcurrencyBody<B> {
         Self { state: State::Passing { body, permit } }
     }
 
-    pub(crate) fn refusing(words: &'static str) -> Self {
+    pub(crate) fn refusing(words: Bytes) -> Self {
         Self { state: State::Refusing { words } }
     }
 }
@@ -61,10 +61,10 @@ impl<B: Body> Body for KeyedConcurrencyBody<B> {
                 }
                 polled
             }
-            StateProj::Refusing { words } => Poll::Ready(match std::mem::take(words) {
-                "" => None,
-                words => Some(Ok(Frame::data(Bytes::from_static(words.as_bytes())))),
-            }),
+            StateProj::Refusing { words } => {
+                let words = std::mem::take(words);
+                Poll::Ready((!words.is_empty()).then(|| Ok(Frame::data(words))))
+            }
         }
     }
 

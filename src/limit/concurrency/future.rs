@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -24,7 +25,7 @@ pin_project! {
     #[project = StateProj]
     enum State<F> {
         Passing { #[pin] inner: F, permit: Option<Permit> },
-        Refusing { response: Option<Response<&'static str>> },
+        Refusing { response: Option<Response<Bytes>> },
     }
 }
 
@@ -33,7 +34,7 @@ impl<F> KeyedConcurrencyFuture<F> {
         Self { state: State::Passing { inner, permit } }
     }
 
-    pub(crate) fn refusing(response: Response<&'static str>) -> Self {
+    pub(crate) fn refusing(response: Response<Bytes>) -> Self {
         Self { state: State::Refusing { response: Some(response) } }
     }
 }

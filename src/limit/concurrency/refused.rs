@@ -1,5 +1,6 @@
 //! What who is refused is told.
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Method, Response, StatusCode};
 
@@ -14,7 +15,7 @@ pub(crate) enum Why {
 }
 
 /// RFC 6585 §4, without a word on when to come again: nobody knows. No cache keeps it.
-pub(crate) fn refused(why: Why, request: RequestHead<'_>) -> Response<&'static str> {
+pub(crate) fn refused(why: Why, request: RequestHead<'_>) -> Response<Bytes> {
     let (status, grpc_status, grpc_message, problem) = match why {
         Why::TooManyAtOnce => (
             StatusCode::TOO_MANY_REQUESTS,
@@ -29,7 +30,7 @@ pub(crate) fn refused(why: Why, request: RequestHead<'_>) -> Response<&'static s
             r#"{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"The server does not know who asks."}"#,
         ),
     };
-    let mut response = Response::new(problem);
+    let mut response = Response::new(Bytes::from_static(problem.as_bytes()));
     let fields = response.headers_mut();
     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if is_grpc(request) {
@@ -37,7 +38,7 @@ pub(crate) fn refused(why: Why, request: RequestHead<'_>) -> Response<&'static s
         fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         fields.insert(GRPC_STATUS, HeaderValue::from_static(grpc_status));
         fields.insert(GRPC_MESSAGE, HeaderValue::from_static(grpc_message));
-        return response.map(|_| "");
+        return response.map(|_| Bytes::new());
     }
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     *response.status_mut() = status;
