@@ -187,8 +187,18 @@ impl Told<'_> {
         }
     }
 
-    /// Until when `r` is all that is sure to be there (draft 11 §4.1.2): until the burst is whole, or where this quota refuses, until it admits.
+    /// In what time a client may use `r` and go on so for ever (draft 11 §4.1.2): the time in which so much comes back. So `r` in `t` is never
+    /// faster than the quota, which the time until the burst is whole would be (§6). Where nothing is left, until there is something.
     fn window(self, standing: Standing<'_>) -> Duration {
+        let wait = if self.is_refused() { standing.retry_after(self.cost) } else { None };
+        wait.filter(|wait| !wait.is_zero()).unwrap_or_else(|| match standing.remaining() {
+            0 => standing.retry_after(1).unwrap_or_default(),
+            remaining => standing.quota().time_of(remaining).rounded_up(),
+        })
+    }
+
+    /// Until when the burst is whole, or where this quota refuses, until it admits.
+    fn reset(self, standing: Standing<'_>) -> Duration {
         let wait = if self.is_refused() { standing.retry_after(self.cost) } else { None };
         wait.filter(|wait| !wait.is_zero()).unwrap_or_else(|| standing.refill())
     }
@@ -213,7 +223,7 @@ impl Told<'_> {
         }
         fields.insert(X_LIMIT, number::value(strictest.quota().burst_max()));
         fields.insert(X_REMAINING, number::value(remaining));
-        fields.insert(X_RESET, number::value(secs_up(self.window(strictest))));
+        fields.insert(X_RESET, number::value(secs_up(self.reset(strictest))));
     }
 
     fn standings(&self) -> impl Iterator<Item = Standing<'_>> {

@@ -179,7 +179,7 @@ impl Span {
         Self { nanos: nanos as u64, part: (units % amount as u128) as u64 }
     }
 
-    pub(super) const fn rounded_up(self) -> Duration {
+    pub(crate) const fn rounded_up(self) -> Duration {
         Duration::from_nanos(self.nanos.saturating_add((self.part > 0) as u64))
     }
 }

@@ -86,13 +86,13 @@ fn none_are_written_and_none_removed_unless_asked_for() {
 }
 
 #[test]
-fn what_is_left_is_told_with_the_time_until_the_burst_is_whole() {
+fn what_is_left_is_told_with_the_time_in_which_so_much_comes_back() {
     let passing = shown(&api(), Draft11, Admitted, &[18_001]);
     assert_eq!(passing.of("ratelimit-policy"), ["\"api\";q=60;w=60"]);
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=41;t=19"]);
+    assert_eq!(passing.of("ratelimit"), ["\"api\";r=41;t=41"]);
     assert_eq!(passing.fields.len(), 2);
-    assert_eq!(shown(&api(), Draft11, Admitted, &[0]).of("ratelimit"), ["\"api\";r=60"]);
-    assert_eq!(shown(&api(), Draft11, Admitted, &[60_000]).of("ratelimit"), ["\"api\";r=0;t=60"]);
+    assert_eq!(shown(&api(), Draft11, Admitted, &[0]).of("ratelimit"), ["\"api\";r=60;t=60"]);
+    assert_eq!(shown(&api(), Draft11, Admitted, &[60_000]).of("ratelimit"), ["\"api\";r=0;t=1"]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn what_is_never_admitted_is_told_how_the_quotas_stand() {
     let told = Told { verdict: &verdict, quotas: &limit.quotas, cost: 61 };
     let mut passing = Passing::default();
     Both.show(&limit.policies, told, WITHIN, &mut passing.fields, &mut passing.extensions);
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=51;t=9"]);
+    assert_eq!(passing.of("ratelimit"), ["\"api\";r=51;t=51"]);
     assert_eq!(passing.legacy(), [["60"], ["51"], ["9"]]);
 }
 
@@ -122,7 +122,7 @@ fn a_burst_of_more_than_an_integer_holds_is_told_as_the_most() {
     let most = Quota::per((1 << 48) - 1, Duration::from_nanos(1)).burst(u64::MAX);
     let limit = Limit::new(&[most], &["most"]);
     let passing = shown(&limit, Draft11, Admitted, &[0]);
-    assert_eq!(passing.of("ratelimit"), ["\"most\";r=999999999999999"]);
+    assert_eq!(passing.of("ratelimit"), ["\"most\";r=999999999999999;t=1"]);
     let limit = Limit::new(&[Quota::per_second(5_000)], &["more"]);
     assert_eq!(shown(&limit, Draft11, Admitted, &[1]).of("ratelimit"), ["\"more\";r=4995;t=1"]);
 }
@@ -153,7 +153,7 @@ fn r17_older_fields_of_a_refusal_tell_of_the_quota_that_refuses_for_the_longest_
 #[test]
 fn both_families_are_told() {
     let passing = shown(&api(), Both, Admitted, &[1_000]);
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=1"]);
+    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=59"]);
     assert_eq!(passing.of("ratelimit-policy").len(), 1);
     assert_eq!(passing.legacy(), [["60"], ["59"], ["1"]]);
 }
@@ -172,7 +172,7 @@ fn fields_of_others_are_removed() {
     ];
     let mut passing = Passing::with(&theirs);
     api().show(Draft11, Admitted, &[1_000], &mut passing);
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=1"]);
+    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=59"]);
     assert_eq!(passing.of("ratelimit-policy"), ["\"api\";q=60;w=60"]);
     assert_eq!(passing.of("x-other"), ["1"]);
     assert_eq!(passing.fields.len(), 3);
@@ -186,7 +186,7 @@ fn fields_of_others_are_removed() {
 fn fields_of_a_copy_from_a_cache_are_removed() {
     let mut passing = shown(&two(), Both, Admitted, &[900, 86_400]).stored();
     api().show(Both, Admitted, &[1_000], &mut passing);
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=1"]);
+    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=59"]);
     assert_eq!(passing.of("ratelimit-policy"), ["\"api\";q=60;w=60"]);
     assert_eq!(passing.legacy(), [["60"], ["59"], ["1"]]);
 }
@@ -206,7 +206,10 @@ fn a_limit_leaves_word_for_those_further_out_alone() {
         Draft11.show(&limit.policies, told, IsWithin(is_within), fields, extensions);
         assert_eq!(extensions.get::<Shown>().is_some(), has_word);
     }
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=60, \"api-2\";r=60, \"api-3\";r=60"]);
+    assert_eq!(
+        passing.of("ratelimit"),
+        ["\"api\";r=60;t=60, \"api-2\";r=60;t=60, \"api-3\";r=60;t=60"]
+    );
 }
 
 #[test]
@@ -215,7 +218,7 @@ fn two_limits_around_one_another_tell_of_both() {
     two().show(Draft11, Admitted, &[100, 86_400], &mut passing);
     let policies = "\"api\";q=60;w=60, \"burst\";q=10;w=1, \"daily\";q=1000;w=86400";
     assert_eq!(passing.of("ratelimit-policy"), [policies]);
-    let limits = "\"api\";r=59;t=1, \"burst\";r=9;t=1, \"daily\";r=999;t=87";
+    let limits = "\"api\";r=59;t=59, \"burst\";r=9;t=1, \"daily\";r=999;t=86314";
     assert_eq!(passing.of("ratelimit"), [limits]);
 }
 
@@ -226,9 +229,12 @@ fn a_name_does_not_stand_there_twice() {
     other.show(Draft11, Admitted, &[0, 0], &mut passing);
     let policies = "\"api\";q=60;w=60, \"api-2\";q=7;w=3600, \"pi\";q=9;w=86400";
     assert_eq!(passing.of("ratelimit-policy"), [policies]);
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=1, \"api-2\";r=7, \"pi\";r=9"]);
+    assert_eq!(
+        passing.of("ratelimit"),
+        ["\"api\";r=59;t=59, \"api-2\";r=7;t=3600, \"pi\";r=9;t=86400"]
+    );
     api().show(Draft11, Admitted, &[2_000], &mut passing);
-    let limits = "\"api\";r=59;t=1, \"api-2\";r=7, \"pi\";r=9, \"api-3\";r=58;t=2";
+    let limits = "\"api\";r=59;t=59, \"api-2\";r=7;t=3600, \"pi\";r=9;t=86400, \"api-3\";r=58;t=58";
     assert_eq!(passing.of("ratelimit"), [limits]);
 }
 
@@ -237,14 +243,14 @@ fn limits_that_tell_in_different_fields_do_not_remove_one_anothers() {
     let mut passing = shown(&api(), Legacy, Admitted, &[1_000]);
     two().show(Draft11, Admitted, &[0, 0], &mut passing);
     assert_eq!(passing.legacy(), [["60"], ["59"], ["1"]]);
-    assert_eq!(passing.of("ratelimit"), ["\"burst\";r=10, \"daily\";r=1000"]);
+    assert_eq!(passing.of("ratelimit"), ["\"burst\";r=10;t=1, \"daily\";r=1000;t=86400"]);
     let mut passing = shown(&api(), Draft11, Admitted, &[1_000]);
     two().show(Legacy, Admitted, &[0, 0], &mut passing);
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=1"]);
+    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=59"]);
     assert_eq!(passing.legacy(), [vec!["10"], vec!["10"], vec!["0"]]);
     // The one that wrote lists is not the nearest any more.
     api().show(Draft11, Admitted, &[0], &mut passing);
-    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=1, \"api-2\";r=60"]);
+    assert_eq!(passing.of("ratelimit"), ["\"api\";r=59;t=59, \"api-2\";r=60;t=60"]);
 }
 
 #[test]
@@ -281,21 +287,21 @@ fn r20_a_line_of_more_than_512_bytes_is_left_out_and_stays_out() {
 
 #[test]
 fn r20_limits_around_one_another_have_512_bytes_together() {
-    // `"x..x";r=1` is six bytes and the name; `;q=1;w=1` is four more.
+    // `"x..x";r=1;t=1` is ten bytes and the name, and so is `"x..x";q=1;w=1`.
     let one =
         |letter: &str, letters| Limit::new(&[Quota::per_second(1)], &[&letter.repeat(letters)]);
     let mut passing = Passing::default();
     for letter in ["a", "b", "c", "d", "e", "f"] {
         one(letter, 64).show(Draft11, Admitted, &[0], &mut passing);
     }
-    assert_eq!(passing.of("ratelimit")[0].len(), 6 * 70 - 2 + 12);
-    one("g", 64).show(Draft11, Admitted, &[0], &mut passing);
-    assert_eq!(passing.of("ratelimit")[0].len(), 7 * 70 - 2 + 14);
-    assert_eq!(passing.of("ratelimit-policy").len(), 0);
-    one("h", 2).show(Draft11, Admitted, &[0], &mut passing);
+    one("g", 46).show(Draft11, Admitted, &[0], &mut passing);
     assert_eq!(passing.of("ratelimit")[0].len(), 512);
-    one("i", 1).show(Draft11, Admitted, &[0], &mut passing);
-    assert_eq!(passing.of("ratelimit").len(), 0);
+    assert_eq!(passing.of("ratelimit-policy")[0].len(), 512);
+    // One more byte would be too much, and what is further out alone would pass for all.
+    for _ in 0..2 {
+        one("h", 1).show(Draft11, Admitted, &[0], &mut passing);
+        assert!(passing.of("ratelimit").is_empty() && passing.of("ratelimit-policy").is_empty());
+    }
 }
 
 fn quotas() -> impl Strategy<Value = Vec<Quota>> {
