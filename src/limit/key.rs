@@ -226,7 +226,8 @@ impl LimitBy {
     /// ```
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self(self.0.iter().chain(&*other.0).cloned().collect())
+        let Self(others) = other;
+        Self(self.0.iter().chain(&*others).cloned().collect())
     }
 
     /// The key of a request with this secret, for tests of your own functions and for those who ask a

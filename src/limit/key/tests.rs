@@ -26,9 +26,11 @@ fn parts_of_different_kinds_never_look_alike() {
     let with = |parts: &'static [&'static [u8]]| {
         LimitBy::with(move |_, to| Some(parts.iter().for_each(|part| to.part(part))))
     };
+    let whole = ClientAddress::of_peer(|peer: &IpAddr| *peer).ipv6_prefix(128);
+    let peer = || LimitBy::client(whole.clone());
     let all = [
         LimitBy::everyone(),
-        LimitBy::peer(|peer: &IpAddr| *peer),
+        peer(),
         by_field(),
         LimitBy::principal(),
         with(&[]),
@@ -38,6 +40,9 @@ fn parts_of_different_kinds_never_look_alike() {
         with(&[b"x-api-key"]).and(with(&[b"aaaaaaaaaaaaaaaa"])),
         with(&[b"x-api-key", b"aaaaaaaaaaaaaaaa"]).and(with(&[])),
         with(&[]).and(with(&[b"x-api-key", b"aaaaaaaaaaaaaaaa"])),
+        // What begins the second section of the one is the length of the other's first part.
+        with(&[]).and(peer()),
+        with(&[b"", b"aaaaaaaaaaaaaaaa"]),
         by_field().and(with(&[])),
         by_field().and(by_field()),
     ];
