@@ -108,13 +108,13 @@ pub(crate) fn wait(quota: &Quota, backlog: Span, cost: u64) -> Option<Duration> 
 }
 
 impl Quota {
-    /// The time in which so many units come back; saturates.
+    /// The time in which so many units come back; saturates. None where the quota cannot be kept.
     #[inline]
     pub(crate) fn time_of(&self, units: u64) -> Span {
-        if units == 1 {
+        if units == 1 || self.cost_max == 0 {
             return self.interval;
         }
-        let amount = self.amount().max(1);
+        let amount = self.amount();
         match units.checked_mul(self.period) {
             Some(parts) => Span { nanos: parts / amount, part: parts % amount },
             None => Span::of(u128::from(units) * u128::from(self.period), amount),
@@ -140,3 +140,6 @@ fn nanos(length: Duration) -> u64 {
 
 /// What a key can owe beyond what it was admitted.
 pub(crate) const DEBT_MAX: Duration = Duration::from_secs(7 * 86_400);
+
+#[cfg(all(test, not(keep_loom)))]
+mod tests;
