@@ -13,6 +13,13 @@ use crate::time::Ticks;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tat(pub(crate) Span);
 
+impl Tat {
+    /// In whole nanoseconds.
+    pub(crate) fn rounded_up(self) -> u64 {
+        self.0.nanos.saturating_add(u64::from(self.0.part > 0))
+    }
+}
+
 /// What a quota says to a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
