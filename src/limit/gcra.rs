@@ -13,6 +13,13 @@ use crate::time::Ticks;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tat(pub(crate) Span);
 
+impl Tat {
+    /// In whole nanoseconds.
+    pub(crate) fn rounded_up(self) -> u64 {
+        self.0.nanos.saturating_add(u64::from(self.0.part > 0))
+    }
+}
+
 /// What a quota says to a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
@@ -108,13 +115,13 @@ pub(crate) fn wait(quota: &Quota, backlog: Span, cost: u64) -> Option<Duration> 
 }
 
 impl Quota {
-    /// The time in which so many units come back; saturates.
+    /// The time in which so many units come back; saturates. None where the quota cannot be kept.
     #[inline]
     pub(crate) fn time_of(&self, units: u64) -> Span {
-        if units == 1 {
+        if units == 1 || self.cost_max == 0 {
             return self.interval;
         }
-        let amount = self.amount().max(1);
+        let amount = self.amount();
         match units.checked_mul(self.period) {
             Some(parts) => Span { nanos: parts / amount, part: parts % amount },
             None => Span::of(u128::from(units) * u128::from(self.period), amount),
@@ -140,3 +147,6 @@ fn nanos(length: Duration) -> u64 {
 
 /// What a key can owe beyond what it was admitted.
 pub(crate) const DEBT_MAX: Duration = Duration::from_secs(7 * 86_400);
+
+#[cfg(all(test, not(keep_loom)))]
+mod tests;

@@ -25,8 +25,9 @@ pub(crate) struct Table<const WAYS: usize> {
 #[repr(align(64))]
 struct Set<const WAYS: usize> {
     version: AtomicU64,
-    /// When those without a place have their whole burst again, in nanoseconds.
-    overflow: AtomicU64,
+    /// When those without a place have their whole burst again, in nanoseconds: by quotas of which a unit comes back within a
+    /// second or so, and by slower ones, so that what a slow one has to wait for does not hold up the others.
+    overflow: [AtomicU64; 2],
     slots: [Slot; WAYS],
 }
 
@@ -134,6 +135,12 @@ impl<const WAYS: usize> Table<WAYS> {
         let found = set.find(key, quotas, now, start);
         for (quota, found) in quotas.as_slice().iter().zip(found) {
             let tat = match (by, found) {
+                // What one owes beyond a whole burst is not put on all others.
+                (Adjustment::Debit(units), Found { spot: Spot::Overflow, tat }) => {
+                    let most =
+                        Span { nanos: now.as_nanos().saturating_add(quota.full.nanos), part: 0 };
+                    Tat(debit(tat, now, quota, units).0.min(most))
+                }
                 (Adjustment::Debit(units), Found { tat, .. }) => debit(tat, now, quota, units),
                 (Adjustment::Refund(units), Found { spot: Spot::Held(_), tat: Some(tat) }) => {
                     refund(tat, now, quota, units)
@@ -158,10 +165,10 @@ impl<const WAYS: usize> Table<WAYS> {
             }
             Spot::Overflow => {
                 self.overflowed.fetch_add(1, Ordering::Relaxed);
+                let overflow = set.overflow(quota);
                 // Whoever is charged here may have other parts: a nanosecond too late is never too early.
-                let nanos = nanos.saturating_add(u64::from(part > 0));
-                let later = nanos.max(set.overflow.load(Ordering::Acquire));
-                set.overflow.store(later, Ordering::Release);
+                let later = tat.rounded_up().max(overflow.load(Ordering::Acquire));
+                overflow.store(later, Ordering::Release);
                 return;
             }
         };
@@ -185,7 +192,7 @@ impl<const WAYS: usize> Table<WAYS> {
 impl<const WAYS: usize> Set<WAYS> {
     fn new() -> Self {
         let slots = std::array::from_fn(|_| Slot::default());
-        Self { version: AtomicU64::new(0), overflow: AtomicU64::new(0), slots }
+        Self { version: AtomicU64::new(0), overflow: Default::default(), slots }
     }
 
     /// `None` while somebody writes.
@@ -229,34 +236,39 @@ impl<const WAYS: usize> Set<WAYS> {
             }
         }
         if !all {
-            self.find_room(&mut found, quotas.as_slice().len(), now, start);
+            self.find_room(&mut found, quotas.as_slice(), now, start);
         }
         found
     }
 
     /// Chooses places for those that have none.
     #[cold]
-    fn find_room(&self, found: &mut [Found; Quotas::MAX], count: usize, now: Ticks, start: usize) {
-        for place in 0..count {
+    fn find_room(
+        &self,
+        found: &mut [Found; Quotas::MAX],
+        quotas: &[Quota],
+        now: Ticks,
+        start: usize,
+    ) {
+        for (place, quota) in quotas.iter().enumerate() {
             let is_mine = |index: usize| {
-                let spots = found.iter().take(count).map(|found| found.spot);
+                let spots = found.iter().take(quotas.len()).map(|found| found.spot);
                 spots.into_iter().any(|spot| spot == Spot::Held(index) || spot == Spot::Free(index))
             };
-            let spot = match found.get(place) {
-                Some(Found { spot: Spot::Overflow, .. }) => self.room(now, start, is_mine),
-                _ => continue,
-            };
-            let tat = match spot {
-                Spot::Overflow => {
-                    let nanos = self.overflow.load(Ordering::Acquire);
-                    Some(Tat(Span { nanos, part: 0 }))
-                }
-                _ => None,
-            };
+            let Some(Found { spot: Spot::Overflow, .. }) = found.get(place) else { continue };
+            let spot = self.room(now, start, is_mine);
+            // Whoever finds a place may have been charged to the shared number before, and does not begin anew.
+            let nanos = self.overflow(quota).load(Ordering::Acquire);
+            let tat = Tat(Span { nanos, part: 0 });
             if let Some(found) = found.get_mut(place) {
-                *found = Found { spot, tat };
+                *found = Found { spot, tat: Some(tat) };
             }
         }
+    }
+
+    fn overflow(&self, quota: &Quota) -> &AtomicU64 {
+        let [quick, slow] = &self.overflow;
+        if quota.interval.nanos >> 30 == 0 { quick } else { slow }
     }
 
     /// The first empty place; else that of the key which is the next to have its whole burst again, of those that still have a unit.
@@ -269,9 +281,9 @@ impl<const WAYS: usize> Set<WAYS> {
             if slot.name.load(Ordering::Acquire) == 0 {
                 return Spot::Free(index);
             }
-            let nanos = slot.nanos.load(Ordering::Acquire);
-            if !slot.is_throttled(now) && best.is_none_or(|(least, _)| nanos < least) {
-                best = Some((nanos, index));
+            let tat = slot.tat();
+            if !slot.is_throttled(now) && best.is_none_or(|(least, _)| tat < least) {
+                best = Some((tat, index));
             }
         }
         best.map_or(Spot::Overflow, |(_, index)| Spot::Free(index))
@@ -304,13 +316,13 @@ impl Slot {
 
     /// Whether its key has not its whole burst.
     fn is_in_use(&self, now: Ticks) -> bool {
-        self.nanos.load(Ordering::Acquire) > now.as_nanos()
+        self.tat().rounded_up() > now.as_nanos()
     }
 
     /// Whether its key has not one unit left. Such a one must not be forgotten.
     fn is_throttled(&self, now: Ticks) -> bool {
         let tolerance = Tolerance(self.rest.load(Ordering::Acquire) as u16).nanos();
-        self.nanos.load(Ordering::Acquire).saturating_sub(tolerance) > now.as_nanos()
+        self.tat().rounded_up().saturating_sub(tolerance) > now.as_nanos()
     }
 }
 
@@ -321,7 +333,10 @@ struct Tolerance(u16);
 
 impl Tolerance {
     fn of(quota: &Quota) -> Self {
-        let nanos = quota.tolerance_nanos();
+        Self::from_nanos(quota.tolerance_nanos())
+    }
+
+    fn from_nanos(nanos: u64) -> Self {
         let Some(exponent) = nanos.checked_ilog2() else { return Self(0) };
         // The leading one is not written: what it leads has `exponent` bits, of which the first ten are.
         let rest = nanos - (1 << exponent);
@@ -379,3 +394,6 @@ fn scaled(number: u32, count: usize) -> usize {
 fn nothing() -> Verdict {
     Verdict::new(Outcome::Refused, [])
 }
+
+#[cfg(all(test, not(keep_loom)))]
+mod tests;
