@@ -39,7 +39,7 @@ impl fmt::Debug for LimitKey {
 pub struct KeyParts(SipHasher13);
 
 impl KeyParts {
-    fn new(secret: &[u8; 16]) -> Self {
+    pub(crate) fn new(secret: &[u8; 16]) -> Self {
         Self(SipHasher13::new_with_key(secret))
     }
 
@@ -62,7 +62,7 @@ impl KeyParts {
         Ok(())
     }
 
-    fn key(&self) -> LimitKey {
+    pub(crate) fn key(&self) -> LimitKey {
         LimitKey(self.0.finish128().as_bytes())
     }
 }
