@@ -311,7 +311,7 @@ fn r08_a_quota_of_nothing_is_an_error_and_admits_nothing_where_nobody_has_checke
     ];
     for (quota, kind) in cases {
         assert_eq!(quota.check().unwrap_err().kind(), kind);
-        assert_eq!(Quotas::new([quota]).unwrap_err().kind(), kind);
+        assert_eq!(crate::limit::quota::Quotas::new([quota]).unwrap_err().kind(), kind);
         for cost in [1, 2, u64::MAX] {
             assert_eq!(
                 gcra(None, Ticks::from_nanos(7), &quota, cost),
