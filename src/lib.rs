@@ -1,4 +1,5 @@
-//! An HTTP cache that is right, conditional requests and stateless authentication, as tower layers for axum, tonic and hyper services.
+//! An HTTP cache that is right, conditional requests, stateless authentication and rate limiting, as tower layers for axum, tonic and hyper
+//! services.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -39,6 +40,9 @@
 //!
 //! With the feature `jwt`, `auth` verifies who asks from the token alone, and tells the cache.
 //!
+//! [`limit`] lets each client, user or key do as much as its quotas allow, exactly and in fixed memory, and tells the rest when to come
+//! back.
+//!
 //! # How to choose
 //!
 //! - **The policy.** [`CachePolicy::shared`] is for a service of your own, [`CachePolicy::rfc9111`] for a
@@ -51,6 +55,7 @@
 //!   [`Partition::principal`](cache::Partition::principal) is who asks.
 //! - **Tags.** Handlers that set no `ETag` get one by [`EtagLayer`](conditional::EtagLayer), inside a
 //!   [`ConditionalLayer`](conditional::ConditionalLayer), inside the cache.
+//! - **Limits.** One by peer outermost, one by user inside authentication: [`limit`] has what to count by.
 //! - **Where to put it.** Inside authentication, outside compression and the layers of [`conditional`]: what the cache stores is then what
 //!   all clients may have, once per content coding.
 //!
@@ -192,6 +197,20 @@
 //!     .route("/report", get(async || "a long report"))
 //!     .layer((ConditionalLayer::new(), EtagLayer::new())); // the first is the outermost
 //! # let _ = app;
+//! ```
+//!
+//! **No more than that.** Each address 600 times a minute, and 50 at once:
+//!
+//! ```
+//! use axum::extract::ConnectInfo;
+//! use std::net::SocketAddr;
+//! use tower_keep::limit::{LimitBy, Quota, RateLimitLayer};
+//!
+//! let peer = LimitBy::peer(|info: &ConnectInfo<SocketAddr>| info.0.ip());
+//! let limit = RateLimitLayer::new(Quota::per_minute(600).burst(50), peer)?;
+//! let app: axum::Router = axum::Router::new().layer(limit);
+//! # let _ = app;
+//! # Ok::<(), tower_keep::limit::QuotaError>(())
 //! ```
 //!
 //! **No lost updates.** [`Preconditions`](conditional::Preconditions) in a handler that writes: see [`conditional`].
