@@ -33,6 +33,19 @@ pub trait Clock: Send + Sync + 'static {
     /// Both clocks, read together. The ticks never go back; the wall clock may.
     fn now(&self) -> Moment;
 
+    /// The monotonic clock alone, which may be had for less.
+    ///
+    /// ```
+    /// use tower_keep::clock::{Clock, SystemClock};
+    ///
+    /// let clock = SystemClock::new();
+    /// let (first, second) = (clock.ticks(), clock.now().ticks);
+    /// assert!(second >= first);
+    /// ```
+    fn ticks(&self) -> Ticks {
+        self.now().ticks
+    }
+
     /// Ends so much later. `None` where nothing keeps the time: then there are no deadlines, and what would be given
     /// up after a while is waited for.
     ///
@@ -104,6 +117,10 @@ impl Clock for SystemClock {
         };
         let wall = ahead.saturating_add_unsigned(ticks).div_euclid(NANOS_IN_MILLI);
         Moment { wall: Timestamp::from_millis(wall), ticks: Ticks::from_nanos(ticks) }
+    }
+
+    fn ticks(&self) -> Ticks {
+        Ticks::from_nanos(nanos(self.shared.start.elapsed()))
     }
 }
 

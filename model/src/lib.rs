@@ -15,11 +15,27 @@ mod digest;
 #[path = "../../src/error.rs"]
 mod error;
 mod flights;
+#[path = "../../src/limit"]
+mod limit {
+    pub(crate) mod gcra;
+    #[path = "../../model/src/limit_key.rs"]
+    pub(crate) mod key;
+    pub(crate) mod quota;
+    pub(crate) mod store;
+    pub(crate) mod table;
+    pub(crate) mod verdict;
+}
+mod limits;
 #[path = "../../src/rules"]
 mod rules {
     pub(crate) mod reason;
 }
 mod stamps;
+mod store {
+    /// Named by a trait that no model uses.
+    #[derive(Debug)]
+    pub(crate) struct StoreError;
+}
 #[path = "../../src/sync/mod.rs"]
 mod sync;
 #[path = "../../src/time.rs"]
