@@ -129,7 +129,7 @@ impl<St, C> Gate<St, C> {
 
 impl<St: LimitStore, C: Clock> Gate<St, C> {
     pub(crate) fn now(&self) -> Ticks {
-        self.clock.now().ticks
+        self.clock.ticks()
     }
 
     /// What follows from a verdict.

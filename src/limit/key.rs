@@ -250,12 +250,6 @@ impl LimitBy {
         self.key(request, secret).ok()
     }
 
-    /// The key of a request with this secret, for tests of your own functions and for those who ask a
-    /// [`LimitStore`](crate::limit::LimitStore) themselves. `None` if it has none.
-    pub fn key_of(&self, request: RequestHead<'_>, secret: &[u8; 16]) -> Option<LimitKey> {
-        self.key(request, secret).ok()
-    }
-
     /// The key of a request, or why it has none.
     pub(crate) fn key(
         &self,
