@@ -42,7 +42,14 @@ impl KeyParts {
     /// One part more.
     pub fn part(&mut self, bytes: &[u8]) {
         self.0.write_u64(bytes.len() as u64);
-        self.0.write(bytes);
+        // Numbers and addresses are a few words: those are taken in as such, with the digest of their bytes.
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.0.write_u64(u64::from_ne_bytes(*word));
+        }
+        if !rest.is_empty() {
+            self.0.write(rest);
+        }
     }
 
     pub(crate) fn key(&self) -> LimitKey {
