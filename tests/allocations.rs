@@ -1,8 +1,9 @@
-//! How often a hit asks for memory. The one test of its own program: it counts what every thread does.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may")]
+//! How often a hit and the decision of a limit ask for memory. A program of its own: it counts what happens in it.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test may")]
 
 use std::convert::Infallible;
 use std::future::Future as _;
+use std::num::NonZeroU64;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -11,7 +12,9 @@ use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::{Empty, Full};
 use tower::{Layer as _, Service, service_fn};
 use tower_keep::cache::{CacheBody, CacheLayer};
+use tower_keep::limit::{LimitBy, LimitStore as _, MemoryLimitStore, Outcome, Quota, Quotas};
 use tower_keep::store::MemoryStore;
+use tower_keep::time::Ticks;
 
 /// Eight fields, and one that makes it fresh.
 async fn page(_: Request<Empty<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -80,4 +83,37 @@ fn a_hit_asks_for_memory_twice() {
     println!("with Cache-Status {told}, without {untold}, a 304 {not_modified}");
     // The map of fields is two pieces of memory; the body, the key and the rest are none.
     assert_eq!((told, untold, not_modified), (2, 2, 2));
+}
+
+/// From the request to the decision: of a new key, of one that is admitted, refused, or too dear, with one quota and with four, where
+/// there is room and where there is none.
+#[test]
+fn r10_a_decision_of_a_limit_asks_for_no_memory() {
+    let by = LimitBy::with(|head, parts| {
+        parts.part(head.headers.get("host")?.as_bytes());
+        Some(())
+    });
+    let mut asked = request(None);
+    let one = Quotas::new([Quota::per_second(3)]).unwrap();
+    let four = Quotas::new([4, 5, 6, 7].map(Quota::per_second)).unwrap();
+    let store = MemoryLimitStore::with_bytes_max(0);
+    let mut seen = [0, 0, 0];
+    for n in 0..40u64 {
+        let host = HeaderValue::from_str(&format!("{n}.example")).unwrap();
+        asked.headers_mut().insert("host", host);
+        for (quotas, cost) in [(&one, 1), (&one, 2), (&one, 1), (&four, 1), (&four, 9), (&four, 3)]
+        {
+            let (cost, now) = (NonZeroU64::new(cost).unwrap(), Ticks::from_nanos(n * 10_000_000));
+            let mut verdict = None;
+            let counted = allocation_counter::measure(|| {
+                let key = by.key_of((&asked).into(), &[7; 16]);
+                verdict = key.and_then(|key| store.charge_now(key, quotas, cost, now));
+            });
+            assert_eq!(counted.count_total, 0, "{verdict:?}");
+            seen[verdict.unwrap().outcome() as usize] += 1;
+        }
+    }
+    let stats = store.stats();
+    assert!(stats.overflowed > 0 && stats.forgiven > 0, "{stats:?}");
+    assert!(seen[Outcome::Never as usize] == 40 && seen.iter().all(|seen| *seen > 9), "{seen:?}");
 }

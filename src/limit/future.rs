@@ -95,7 +95,7 @@ where
             Passage::Open(after) => {
                 State::Entering { entering: Some(Box::new(Entering { inner, request, after })) }
             }
-            Passage::Closed(response) => State::Refusing { response: Some(response) },
+            Passage::Closed(response) => State::Refusing { response: Some(*response) },
         }
     }
 }

@@ -95,7 +95,7 @@ pub(crate) enum Against {
 pub(crate) enum Passage<St, C> {
     /// To the inner service; and what is done with its response.
     Open(Option<Box<After<St, C>>>),
-    Closed(Response<Bytes>),
+    Closed(Box<Response<Bytes>>),
 }
 
 impl<St, C> Gate<St, C> {
@@ -167,7 +167,7 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         let is_within = disclosure.enter(request.extensions_mut());
         let mut response = refusal.response(RequestHead::from(&*request));
         disclosure.show(Told { verdict: &verdict, quotas, cost }, own, is_within, &mut response);
-        Passage::Closed(response)
+        Passage::Closed(Box::new(response))
     }
 
     /// What follows where the store cannot say anything, and nothing else may.
@@ -181,7 +181,8 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
             StoreFailure::Open => Passage::Open(None),
             StoreFailure::Closed if self.settings.is_shadow => Passage::Open(None),
             StoreFailure::Closed => {
-                Passage::Closed(self.settings.disclosure.unavailable(RequestHead::from(&*request)))
+                let head = RequestHead::from(&*request);
+                Passage::Closed(Box::new(self.settings.disclosure.unavailable(head)))
             }
             StoreFailure::Local(local) => {
                 let quotas = self.quotas(&charging);

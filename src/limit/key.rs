@@ -36,18 +36,26 @@ impl fmt::Debug for LimitKey {
 }
 
 /// Takes the parts of a key. Each stands in it with its length, so that no two lists of parts are alike.
-pub struct KeyParts(SipHasher13);
+pub struct KeyParts {
+    hasher: SipHasher13,
+    /// What has not gone into the hasher yet: one step over all of a short key is much quicker than one for each part.
+    bytes: [u8; SHORT],
+    length: usize,
+    is_short: bool,
+}
 
 impl KeyParts {
     pub(crate) fn new(secret: &[u8; 16]) -> Self {
-        Self(SipHasher13::new_with_key(secret))
+        let hasher = SipHasher13::new_with_key(secret);
+        Self { hasher, bytes: [0; SHORT], length: 0, is_short: true }
     }
 
     /// One part more.
+    #[inline]
     pub fn part(&mut self, bytes: &[u8]) {
         // None has the length that ends a section.
-        self.0.write_u64((bytes.len() as u64).wrapping_add(1));
-        self.0.write(bytes);
+        self.write(&(bytes.len() as u64).wrapping_add(1).to_le_bytes());
+        self.write(bytes);
     }
 
     /// What one member of a [`LimitBy`] gives stands between its kind and an end, so that none looks like another, nor like two.
@@ -56,14 +64,40 @@ impl KeyParts {
         kind: Kind,
         give: impl FnOnce(&mut Self) -> Result<(), Keyless>,
     ) -> Result<(), Keyless> {
-        self.0.write_u64(kind as u64);
+        self.write(&(kind as u64).to_le_bytes());
         give(self)?;
-        self.0.write_u64(0);
+        self.write(&0_u64.to_le_bytes());
         Ok(())
     }
 
-    pub(crate) fn key(&self) -> LimitKey {
-        LimitKey(self.0.finish128().as_bytes())
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let end = self.length.saturating_add(bytes.len());
+        match self.bytes.get_mut(self.length..end) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.length = end;
+            }
+            None => self.write_through(bytes),
+        }
+    }
+
+    #[cold]
+    fn write_through(&mut self, bytes: &[u8]) {
+        self.hasher.write(self.bytes.get(..self.length).unwrap_or_default());
+        self.hasher.write(bytes);
+        (self.length, self.is_short) = (0, false);
+    }
+
+    pub(crate) fn key(mut self) -> LimitKey {
+        let rest = self.bytes.get(..self.length).unwrap_or_default();
+        LimitKey(match self.is_short {
+            true => self.hasher.hash(rest).as_bytes(),
+            false => {
+                self.hasher.write(rest);
+                self.hasher.finish128().as_bytes()
+            }
+        })
     }
 }
 
@@ -334,6 +368,9 @@ impl fmt::Debug for Part {
         }
     }
 }
+
+/// The bytes of a key that goes into the hasher at once.
+const SHORT: usize = 128;
 
 #[cfg(test)]
 mod tests;

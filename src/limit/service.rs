@@ -84,7 +84,7 @@ impl<S, St: LimitStore, C: Clock> RateLimit<S, St, C> {
     {
         match passage {
             Passage::Open(after) => RateLimitFuture::passing(&mut self.inner, request, after),
-            Passage::Closed(response) => RateLimitFuture::refusing(response),
+            Passage::Closed(response) => RateLimitFuture::refusing(*response),
         }
     }
 

@@ -82,6 +82,9 @@ impl<const WAYS: usize> Table<WAYS> {
     /// Charges the key by all of its quotas, or by none.
     pub(crate) fn charge(&self, key: LimitKey, quotas: &Quotas, cost: u64, now: Ticks) -> Verdict {
         let Some((set, start)) = self.set_of(key) else { return nothing() };
+        if let [quota] = quotas.as_slice() {
+            return self.charge_one(set, start, key, quota, cost, now);
+        }
         let mut relax = Relax::default();
         loop {
             let Some(version) = set.version() else {
@@ -96,10 +99,53 @@ impl<const WAYS: usize> Table<WAYS> {
                 }
             } else if set.take(version) {
                 for ((quota, found), tat) in quotas.as_slice().iter().zip(&found).zip(next) {
-                    self.put(set, key, quota, found.spot, tat, now);
+                    self.put(set, name(key, quota), quota, found.spot, tat, now);
                 }
                 set.release(version);
                 return verdict;
+            }
+            relax.relax();
+        }
+    }
+
+    /// The same for one quota alone, which most keys have: without lists.
+    fn charge_one(
+        &self,
+        set: &Set<WAYS>,
+        start: usize,
+        key: LimitKey,
+        quota: &Quota,
+        cost: u64,
+        now: Ticks,
+    ) -> Verdict {
+        let name = name(key, quota);
+        let mut relax = Relax::default();
+        loop {
+            if let Some(version) = set.version() {
+                let found = match set.held(name, start) {
+                    Some((index, slot)) => Found { spot: Spot::Held(index), tat: Some(slot.tat()) },
+                    None => set.find_one(quota, now, start),
+                };
+                let is_overflow = found.spot == Spot::Overflow;
+                match gcra(found.tat, now, quota, cost) {
+                    Decision::Admitted(tat) => {
+                        if set.take(version) {
+                            self.put(set, name, quota, found.spot, tat, now);
+                            set.release(version);
+                            let backlog = backlog(Some(tat), now);
+                            return Verdict::of_one(Outcome::Admitted, backlog, is_overflow);
+                        }
+                    }
+                    refused => {
+                        if set.is_at(version) {
+                            let outcome = match refused {
+                                Decision::Never => Outcome::Never,
+                                _ => Outcome::Refused,
+                            };
+                            return Verdict::of_one(outcome, backlog(found.tat, now), is_overflow);
+                        }
+                    }
+                }
             }
             relax.relax();
         }
@@ -148,21 +194,14 @@ impl<const WAYS: usize> Table<WAYS> {
                 // Nobody knows any more what there was, or others have used it too.
                 (Adjustment::Refund(_), _) => continue,
             };
-            self.put(set, key, quota, found.spot, tat, now);
+            self.put(set, name(key, quota), quota, found.spot, tat, now);
         }
         set.release(version);
     }
 
-    fn put(&self, set: &Set<WAYS>, key: LimitKey, quota: &Quota, spot: Spot, tat: Tat, now: Ticks) {
-        let Span { nanos, part } = tat.0;
+    fn put(&self, set: &Set<WAYS>, name: u64, quota: &Quota, spot: Spot, tat: Tat, now: Ticks) {
         let index = match spot {
-            Spot::Held(index) => index,
-            Spot::Free(index) => {
-                if set.slots.get(index).is_some_and(|slot| slot.is_in_use(now)) {
-                    self.forgiven.fetch_add(1, Ordering::Relaxed);
-                }
-                index
-            }
+            Spot::Held(index) | Spot::Free(index) => index,
             Spot::Overflow => {
                 self.overflowed.fetch_add(1, Ordering::Relaxed);
                 let overflow = set.overflow(quota);
@@ -172,12 +211,19 @@ impl<const WAYS: usize> Table<WAYS> {
                 return;
             }
         };
-        if let Some(slot) = set.slots.get(index) {
-            let Tolerance(tolerance) = Tolerance::of(quota);
-            slot.name.store(name(key, quota), Ordering::Release);
-            slot.nanos.store(nanos, Ordering::Release);
-            slot.rest.store(part << 16 | u64::from(tolerance), Ordering::Release);
-        }
+        let Some(slot) = set.slots.get(index) else { return };
+        let tolerance = match spot {
+            Spot::Held(_) => slot.tolerance(),
+            _ => {
+                if slot.is_in_use(now) {
+                    self.forgiven.fetch_add(1, Ordering::Relaxed);
+                }
+                slot.name.store(name, Ordering::Release);
+                Tolerance::of(quota)
+            }
+        };
+        slot.nanos.store(tat.0.nanos, Ordering::Release);
+        slot.rest.store(tat.0.part << 16 | u64::from(tolerance.0), Ordering::Release);
     }
 
     /// The key's set, and where it begins to look there.
@@ -270,6 +316,15 @@ impl<const WAYS: usize> Set<WAYS> {
         }
     }
 
+    /// Chooses a place for the one number of a key.
+    #[cold]
+    fn find_one(&self, quota: &Quota, now: Ticks, start: usize) -> Found {
+        let mut found = [Found { spot: Spot::Overflow, tat: None }; Quotas::MAX];
+        self.find_room(&mut found, std::slice::from_ref(quota), now, start);
+        let [found, ..] = found;
+        found
+    }
+
     fn overflow(&self, quota: &Quota) -> &AtomicU64 {
         let [quick, slow] = &self.overflow;
         if quota.interval.nanos >> 30 == 0 { quick } else { slow }
@@ -293,13 +348,17 @@ impl<const WAYS: usize> Set<WAYS> {
         best.map_or(Spot::Overflow, |(_, index)| Spot::Free(index))
     }
 
+    #[inline]
     fn held(&self, name: u64, start: usize) -> Option<(usize, &Slot)> {
-        for (index, slot) in self.from(start) {
+        let mut index = start;
+        for _ in 0..WAYS {
+            let slot = self.slots.get(index)?;
             match slot.name.load(Ordering::Acquire) {
                 0 => return None,
                 found if found == name => return Some((index, slot)),
                 _ => {}
             }
+            index = if index + 1 == WAYS { 0 } else { index + 1 };
         }
         None
     }
@@ -325,8 +384,12 @@ impl Slot {
 
     /// Whether its key has not one unit left. Such a one must not be forgotten.
     fn is_throttled(&self, now: Ticks) -> bool {
-        let tolerance = Tolerance(self.rest.load(Ordering::Acquire) as u16).nanos();
+        let tolerance = self.tolerance().nanos();
         self.tat().rounded_up().saturating_sub(tolerance) > now.as_nanos()
+    }
+
+    fn tolerance(&self) -> Tolerance {
+        Tolerance(self.rest.load(Ordering::Acquire) as u16)
     }
 }
 

@@ -53,6 +53,12 @@ impl Verdict {
         Self { outcome, backlogs, is_overflow: false }
     }
 
+    /// Of a key with one quota.
+    pub(crate) fn of_one(outcome: Outcome, backlog: Span, is_overflow: bool) -> Self {
+        let none = Span::default();
+        Self { outcome, backlogs: [backlog, none, none, none], is_overflow }
+    }
+
     /// Whether it was admitted, and if not, whether it ever is.
     pub fn outcome(&self) -> Outcome {
         self.outcome
