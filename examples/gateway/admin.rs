@@ -14,8 +14,8 @@ use tower_keep::store::MemoryStore;
 use crate::complain;
 use crate::purging::{self, Secret};
 
-/// Tells of the keys that an issuer publishes.
-pub(crate) type KeyStats = Arc<dyn Fn() -> Value + Send + Sync>;
+/// Tells of a part that is not always there.
+pub(crate) type Figures = Arc<dyn Fn() -> Value + Send + Sync>;
 
 /// Without a secret nothing can be purged.
 pub(crate) async fn serve(
@@ -23,12 +23,12 @@ pub(crate) async fn serve(
     handle: CacheHandle,
     store: MemoryStore,
     secret: Option<Secret>,
-    keys: Option<KeyStats>,
+    keys: Option<Figures>,
+    rate: Option<Figures>,
 ) {
     let purging = secret.map(|secret| purging::routes(handle.clone(), secret));
     let stats = move || async move {
         let stats = handle.stats();
-        let keys = keys.as_ref().map(|keys| keys());
         Json(json!({
             "hits": stats.hits,
             "misses": stats.misses,
@@ -48,7 +48,8 @@ pub(crate) async fn serve(
             "store_failures": stats.store_failures,
             "entries": store.entries(),
             "bytes": store.bytes(),
-            "keys": keys,
+            "keys": keys.as_ref().map(|keys| keys()),
+            "rate": rate.as_ref().map(|rate| rate()),
         }))
     };
     let routes = Router::new()

@@ -258,12 +258,14 @@ Usage: gateway --listen ADDRESS:PORT --upstream http://HOST[:PORT][/BASE] [FLAGS
   --require-scope \"WORD...\"   what its scope must have
   --partition-by CLAIM         stores responses apart for each value of this claim; sub: for each user, and then also what the
                                upstream does not call public
-  --rate N/s|N/m|N/h|N/d       how many requests each client may send in a second, minute, hour or day; they come back evenly over it,
-                               and those beyond are answered 429, with when to come again
+  --rate N/s|N/m|N/h|N/d       how many requests each client may send in a second, minute, hour or day, hits of the cache among
+                               them; they come back evenly over it, and those beyond are answered 429, with when to come again.
+                               RateLimit and X-RateLimit-* tell each how it stands
   --burst N                    how many of them at once, after a rest [the N of --rate]
   --rate-key KEY               what a client is: peer, an address (of IPv6 its first 64 bits), counted before its token is looked at;
-                               sub, the user of a token that is good; header:NAME, the value of a field, and all that send none are
-                               one client [peer]
+                               sub, the user of a token that is good, counted before the cache is; header:NAME, the value of a
+                               field, which a client can choose unless a proxy of yours sets it. All of whom that is not
+                               known, such as who sends no such field, are one client together [peer]
   --trusted-proxy CIDR         a proxy of yours that stands in front, or a network of such, as 10.0.0.0/8; may be given again. A
                                client of theirs is the last address in --client-header that is none of them
   --client-header NAME         where these proxies write down whom they serve, and nobody else can: each must append to it or overwrite it

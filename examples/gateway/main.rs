@@ -4,22 +4,24 @@
 //! cargo run --release --example gateway -- --listen 127.0.0.1:8080 --upstream http://127.0.0.1:9000
 //! ```
 //!
-//! A request passes three services, outermost first:
+//! A request passes these services, outermost first. Those with a flag are there only where it is given:
 //!
 //! 1. [`front`] removes what belongs to the client's connection, and turns the errors that come back from further
 //!    in into 502 and 504;
-//! 2. the cache, which answers what it may and sees those errors before that, so that it can serve a stale response
-//!    where the rules allow one;
-//! 3. [`proxy`], which forwards to the upstream and streams both ways.
+//! 2. `--rate` ([`rates`]): the limit, where it is by address or by a field. Who is refused costs no look at a token;
+//! 3. `--jwt-keys`, `--jwks-url` ([`tokens`], a build with `--features jwks-client`): nothing is served to who has no good token,
+//!    stored or not;
+//! 4. `--rate` with `--rate-key sub`: the limit, where it is by user. Who has no token of a user cannot use up what that one has;
+//! 5. the cache, which answers what it may and sees errors before they are 502 and 504, so that it can serve a stale response
+//!    where the rules allow one. Its hits have passed the limit too;
+//! 6. `--etag`: one that answers preconditions and ranges;
+//! 7. `--etag`: one that gives responses their tag;
+//! 8. [`proxy`], which forwards to the upstream and streams both ways.
 //!
-//! With `--etag` two more stand between the cache and the proxy: one that answers preconditions and ranges, and in it one
-//! that gives responses their tag. So a stored response that has become stale is validated even where the upstream knows no
+//! With `--etag` a stored response that has become stale is validated even where the upstream knows no
 //! tags: its body comes from the upstream once more, but goes no further when it is the same. What is asked for in part,
 //! or with its tag, while nothing is stored is answered 206 or 304, as by an upstream that can do that: it is stored only
 //! when somebody gets all of it.
-//!
-//! With `--jwt-keys` or `--jwks-url` ([`tokens`], a build with `--features jwks-client`) one more stands in front of the cache, so that
-//! nothing is served to who has no good token, stored or not.
 //!
 //! Method, path, query, fields, status and trailers pass as they are. What does not:
 //!
@@ -65,7 +67,7 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use proxy::{Proxy, ProxyError};
 use purging::Secret;
-use rates::RateFlags;
+use rates::Limit;
 use signals::Signals;
 use tokens::Guard;
 use tokio::net::TcpListener;
@@ -104,9 +106,6 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: Config) -> Result<ExitCode, String> {
-    if let Some(RateFlags { quota, key }) = config.rates {
-        return Err(format!("--rate: this build cannot keep a {quota:?} for each {key:?}"));
-    }
     let secret = match &config.admin_secret_file {
         Some(path) => Some(
             Secret::read(path)
@@ -125,6 +124,7 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     let entry_bytes_max = config.entry_bytes_max.saturating_add(FIELDS_ALLOWANCE);
     let store = MemoryStore::with_bytes_max(bytes_max).entry_bytes_max(entry_bytes_max);
     let guard = config.tokens.map(Guard::new).transpose()?;
+    let limit = config.rates.map(Limit::new).transpose()?;
     let cache = CacheLayer::new(store.clone())
         .policy(policy(config.mode, config.tag_header))
         .body_bytes_max(config.entry_bytes_max)
@@ -141,7 +141,8 @@ async fn run(config: Config) -> Result<ExitCode, String> {
         say(&format!("admin on http://{}", address_of(&listener)?));
         // Never told to stop: it shows what goes on until the process ends.
         let keys = guard.as_ref().and_then(Guard::key_stats);
-        tokio::spawn(admin::serve(listener, handle, store, secret, keys));
+        let rate = limit.as_ref().map(Limit::figures);
+        tokio::spawn(admin::serve(listener, handle, store, secret, keys, rate));
     }
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -150,8 +151,8 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     };
     let tagging = (ConditionalLayer::new(), EtagLayer::new());
     let mut serving = match config.etag {
-        false => start(public, guard, cache.layer(proxy), stopped),
-        true => start(public, guard, cache.layer(tagging.layer(proxy)), stopped),
+        false => start(public, limit, guard, cache.layer(proxy), stopped),
+        true => start(public, limit, guard, cache.layer(tagging.layer(proxy)), stopped),
     };
     signals.next().await;
     let _ = stop.send(());
@@ -165,9 +166,10 @@ async fn run(config: Config) -> Result<ExitCode, String> {
     }
 }
 
-/// Serves what is behind the guard, if there is one.
+/// Serves what is behind the limit and the guard, where there are such.
 fn start<S, B>(
     public: TcpListener,
+    limit: Option<Limit>,
     guard: Option<Guard>,
     cached: S,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -178,9 +180,19 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,
 {
-    match guard {
-        None => tokio::spawn(server::serve(public, cached, stop)),
-        Some(guard) => tokio::spawn(server::serve(public, guard.layer(cached), stop)),
+    use Limit::{OfClients, OfUsers};
+    match (limit, guard) {
+        (None, None) => tokio::spawn(server::serve(public, cached, stop)),
+        (None, Some(guard)) => tokio::spawn(server::serve(public, guard.layer(cached), stop)),
+        (Some(OfClients(limit) | OfUsers(limit)), None) => {
+            tokio::spawn(server::serve(public, limit.layer(cached), stop))
+        }
+        (Some(OfClients(limit)), Some(guard)) => {
+            tokio::spawn(server::serve(public, limit.layer(guard.layer(cached)), stop))
+        }
+        (Some(OfUsers(limit)), Some(guard)) => {
+            tokio::spawn(server::serve(public, guard.layer(limit.layer(cached)), stop))
+        }
     }
 }
 

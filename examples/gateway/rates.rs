@@ -1,11 +1,16 @@
-//! How much each client may ask: the flags about rates.
+//! How much each client may ask: the flags about rates, and the layer that they make.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use http::HeaderName;
-use tower_keep::limit::Quota;
+use serde_json::json;
+use tower_keep::limit::{
+    ClientAddress, LimitBy, Network, NetworkError, NoKey, Quota, RateLimitFields, RateLimitLayer,
+};
 
+use crate::admin::Figures;
 use crate::args::{Given, Wrong};
+use crate::server::Peer;
 
 /// What the command line says of rates.
 #[derive(Debug)]
@@ -16,7 +21,6 @@ pub(crate) struct RateFlags {
 
 /// What a client is.
 #[derive(Debug)]
-#[expect(dead_code, reason = "a limit reads it")]
 pub(crate) enum RateKey {
     /// The address at the other end of the connection.
     Peer,
@@ -28,12 +32,12 @@ pub(crate) enum RateKey {
     Header(HeaderName),
 }
 
-/// An address, and how many of its bits all that are in it have in common.
-#[derive(Debug)]
-#[expect(dead_code, reason = "a limit reads it")]
-pub(crate) struct Network {
-    pub(crate) address: IpAddr,
-    pub(crate) prefix_len: u8,
+/// The layer, and where it stands.
+pub(crate) enum Limit {
+    /// In front of all that costs something, such as to verify a token.
+    OfClients(RateLimitLayer),
+    /// Behind the tokens, which say who asks.
+    OfUsers(RateLimitLayer),
 }
 
 impl RateFlags {
@@ -58,6 +62,37 @@ impl RateFlags {
             return Err(Wrong(format!("{KEY} sub needs --jwt-keys or --jwks-url")));
         }
         Ok(Some(Self { quota, key }))
+    }
+}
+
+impl Limit {
+    pub(crate) fn new(flags: RateFlags) -> Result<Self, String> {
+        let peer = ClientAddress::of_peer(|peer: &Peer| peer.0.ip());
+        let (by, place): (_, fn(RateLimitLayer) -> Self) = match flags.key {
+            RateKey::Peer => (LimitBy::client(peer), Self::OfClients),
+            RateKey::Behind { proxies, field } => {
+                (LimitBy::client(peer.behind(proxies, field)), Self::OfClients)
+            }
+            RateKey::Header(name) => (LimitBy::header(name), Self::OfClients),
+            RateKey::Sub => (LimitBy::principal(), Self::OfUsers),
+        };
+        let layer = RateLimitLayer::new(flags.quota, by).map_err(|why| format!("--rate: {why}"))?;
+        // Who could leave out what is counted by would have no limit.
+        Ok(place(layer.no_key(NoKey::Share).fields(RateLimitFields::Both)))
+    }
+
+    /// What `GET /stats` shows of it.
+    pub(crate) fn figures(&self) -> Figures {
+        let (Self::OfClients(layer) | Self::OfUsers(layer)) = self;
+        let handle = layer.handle();
+        Arc::new(move || {
+            let stats = handle.stats();
+            json!({
+                "admitted": stats.admitted,
+                "refused": stats.refused,
+                "keyless": stats.keyless,
+            })
+        })
     }
 }
 
@@ -105,32 +140,7 @@ fn key(value: &str) -> Result<RateKey, String> {
 }
 
 fn network(value: &str) -> Result<Network, String> {
-    let expected = "expected an address, or a network such as 10.0.0.0/8 or fd00::/8";
-    let (address, prefix_len) = match value.split_once('/') {
-        Some((address, prefix_len)) => (address, Some(prefix_len)),
-        None => (value, None),
-    };
-    let address: IpAddr = address.parse().map_err(|_| expected)?;
-    let whole = if address.is_ipv4() { 32 } else { 128 };
-    let prefix_len = match prefix_len {
-        Some(digits) => count(digits).ok().and_then(|bits| u8::try_from(bits).ok()),
-        None => Some(whole),
-    };
-    let prefix_len = prefix_len.filter(|bits| *bits <= whole).ok_or(expected)?;
-    let first = match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(prefix_len)).unwrap_or(0);
-            Ipv4Addr::from_bits(address.to_bits() & mask).into()
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(prefix_len)).unwrap_or(0);
-            IpAddr::from(Ipv6Addr::from_bits(address.to_bits() & mask))
-        }
-    };
-    match first == address {
-        true => Ok(Network { address, prefix_len }),
-        false => Err(format!("it has bits beyond its prefix: the network is {first}/{prefix_len}")),
-    }
+    value.parse().map_err(|why: NetworkError| why.to_string())
 }
 
 /// Digits alone: `parse` would take a sign too.

@@ -20,7 +20,6 @@ use crate::proxy::ProxyError;
 
 /// Who is at the other end of the connection; in the extensions of each request.
 #[derive(Clone, Copy, Debug)]
-#[expect(dead_code, reason = "a limit by address reads it")]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// Serves until `stop`; then accepts no more, and returns when the requests in flight are done.

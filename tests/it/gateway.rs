@@ -7,6 +7,7 @@ mod lifecycle;
 mod origin;
 mod program;
 mod purging;
+mod rates;
 mod streaming;
 mod tagging;
 mod tokens;

@@ -7,6 +7,7 @@ mod clocks;
 mod concurrency;
 mod costs;
 mod failing;
+mod grpc;
 mod limited;
 mod quotas;
 mod ready;

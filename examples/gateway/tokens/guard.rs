@@ -13,7 +13,7 @@ use tower_keep::cache::Partition;
 use tower_keep::clock::SystemClock;
 
 use super::{KeysFrom, TokenFlags};
-use crate::admin::KeyStats;
+use crate::admin::Figures;
 use crate::complain;
 
 /// A token first, and what it must allow next.
@@ -50,7 +50,7 @@ impl Guard {
     }
 
     /// What `GET /stats` shows of the keys that are fetched.
-    pub(crate) fn key_stats(&self) -> Option<KeyStats> {
+    pub(crate) fn key_stats(&self) -> Option<Figures> {
         let keys = self.published.clone()?;
         Some(Arc::new(move || {
             let stats = keys.stats();

@@ -4,7 +4,7 @@ use tower::Layer;
 use tower_keep::cache::Partition;
 
 use super::TokenFlags;
-use crate::admin::KeyStats;
+use crate::admin::Figures;
 
 pub(crate) struct Guard {
     pub(crate) partition: Option<Partition>,
@@ -16,7 +16,7 @@ impl Guard {
         Err("tokens need a build with --features jwks-client".to_owned())
     }
 
-    pub(crate) fn key_stats(&self) -> Option<KeyStats> {
+    pub(crate) fn key_stats(&self) -> Option<Figures> {
         match self.never {}
     }
 }

@@ -27,24 +27,24 @@ fn line(algorithm: Algorithm, subject: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-fn alice() -> String {
+pub(super) fn alice() -> String {
     line(Algorithm::Es256, "alice")
 }
 
-fn bob() -> String {
+pub(super) fn bob() -> String {
     line(Algorithm::Es256, "bob")
 }
 
 /// A gateway that lets tokens pass that are signed by a key of this set.
-struct Guarded {
-    gateway: Gateway,
+pub(super) struct Guarded {
+    pub(super) gateway: Gateway,
     calls: Arc<AtomicUsize>,
     _file: SecretFile,
 }
 
 impl Guarded {
     /// Before an upstream that answers with whom it was asked by.
-    async fn with(cache_control: &'static str, jwks: &[u8], flags: &[&str]) -> Self {
+    pub(super) async fn with(cache_control: &'static str, jwks: &[u8], flags: &[&str]) -> Self {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
         let upstream = origin::of(move |fields: HeaderMap| async move {
@@ -59,12 +59,12 @@ impl Guarded {
         Self { gateway: Gateway::with(upstream, &flags).await, calls, _file: file }
     }
 
-    fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
 }
 
-fn es256() -> Vec<u8> {
+pub(super) fn es256() -> Vec<u8> {
     signers().jwks(&[Algorithm::Es256])
 }
 
