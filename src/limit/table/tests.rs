@@ -43,6 +43,21 @@ fn left<const WAYS: usize>(table: &Table<WAYS>, n: u64, quotas: &Quotas, now: Ti
     verdict.standings(quotas).map(|standing| standing.remaining()).collect()
 }
 
+/// Nearest: from outside one sees only that it is quick. That it asks for no memory stands in `tests/allocations.rs`.
+#[test]
+fn r10_who_is_refused_writes_nothing_that_others_share() {
+    let (table, quotas) = (Table::<15>::new(1), quotas([Quota::per_second(3), Quota::per_day(9)]));
+    assert_eq!(charged(&table, 0, &quotas, 9, at(0)), 3);
+    let versions = || -> Vec<_> { table.sets.iter().map(|set| set.version()).collect() };
+    let before = versions();
+    for cost in [1, 2, 3, 4, u64::MAX] {
+        assert_ne!(table.charge(key(0), &quotas, cost, at(0)).outcome, Outcome::Admitted);
+    }
+    assert_eq!(versions(), before);
+    assert_eq!(charged(&table, 1, &quotas, 1, at(0)), 1);
+    assert_ne!(versions(), before, "who is admitted does");
+}
+
 #[test]
 fn those_leave_first_that_have_their_whole_burst_then_the_next_to_have_it() {
     let (table, quotas) = (Table::<4>::new(1), quotas([Quota::per_second(10)]));
