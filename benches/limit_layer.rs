@@ -110,4 +110,4 @@ impl Service<Request<Body>> for Echo {
 
 const ADDRESSES: usize = 100_000;
 const BATCH: usize = 2_000;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 401;

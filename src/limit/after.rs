@@ -45,7 +45,7 @@ impl<St: LimitStore, C: Clock> After<St, C> {
         Self { gate, shown: None, settlement: None, shadow: Some(refusal) }
     }
 
-    pub(crate) fn finish<B: Body>(self, mut response: Response<B>) -> Response<RateLimitBody<B>> {
+    pub(crate) fn finish<B: Body>(self, response: Response<B>) -> Response<RateLimitBody<B>> {
         let counting = self.settlement.and_then(|settlement| {
             match self.gate.settings.settling.judge(ResponseHead::from(&response)) {
                 Settled::Kept => {}
@@ -55,6 +55,7 @@ impl<St: LimitStore, C: Clock> After<St, C> {
             }
             None
         });
+        let (mut response, body) = response.into_parts();
         if let Some(Shown { charging, verdict, is_within }) = self.shown {
             let (quotas, cost) = (self.gate.quotas(&charging), charging.cost.get());
             let told = Told { verdict: &verdict, quotas, cost };
@@ -62,8 +63,8 @@ impl<St: LimitStore, C: Clock> After<St, C> {
             self.gate.settings.disclosure.show(told, own, is_within, &mut response);
         }
         if let Some(refusal) = self.shadow {
-            response.extensions_mut().insert(refusal);
+            response.extensions.insert(refusal);
         }
-        response.map(|body| RateLimitBody::passing(body, counting))
+        Response::from_parts(response, RateLimitBody::passing(body, counting))
     }
 }

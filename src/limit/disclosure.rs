@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Extensions, Response};
+use http::{Extensions, Response, response};
 
 use crate::entropy::random;
 use crate::head::RequestHead;
@@ -72,18 +72,21 @@ impl Disclosure {
     }
 
     /// Tells how the quotas stand.
-    pub(crate) fn show<B>(
+    pub(crate) fn show(
         &self,
         told: Told<'_>,
         own: Option<&Quotas>,
         is_within: IsWithin,
-        response: &mut Response<B>,
+        response: &mut response::Parts,
     ) {
-        // Both at once: a response lends them only one after the other.
-        let mut fields = std::mem::take(response.headers_mut());
-        let extensions = response.extensions_mut();
-        self.fields.show(&self.policies(own), told, is_within, &mut fields, extensions);
-        *response.headers_mut() = fields;
+        let (fields, extensions) = (&mut response.headers, &mut response.extensions);
+        match own {
+            None => self.fields.show(&self.policies, told, is_within, fields, extensions),
+            Some(own) => {
+                let policies = Policies::new(own, &self.names, self.unit);
+                self.fields.show(&policies, told, is_within, fields, extensions);
+            }
+        }
     }
 
     fn policies(&self, own: Option<&Quotas>) -> Arc<Policies> {

@@ -165,9 +165,10 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
             return Passage::Open(Some(Box::new(After::shadow(self.clone(), refusal))));
         }
         let is_within = disclosure.enter(request.extensions_mut());
-        let mut response = refusal.response(RequestHead::from(&*request));
+        let response = refusal.response(RequestHead::from(&*request));
+        let (mut response, words) = response.into_parts();
         disclosure.show(Told { verdict: &verdict, quotas, cost }, own, is_within, &mut response);
-        Passage::Closed(Box::new(response))
+        Passage::Closed(Box::new(Response::from_parts(response, words)))
     }
 
     /// What follows where the store cannot say anything, and nothing else may.

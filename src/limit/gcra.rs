@@ -93,6 +93,11 @@ pub(crate) fn remaining(quota: &Quota, backlog: Span) -> u64 {
     if backlog == Span::default() {
         return quota.burst_max();
     }
+    if quota.interval.part == 0 && quota.interval.nanos > 0 {
+        // The burst is whole nanoseconds too then, and what lacks a part of one lacks a unit.
+        let nanos = quota.full.nanos.saturating_sub(backlog.nanos);
+        return nanos.saturating_sub(u64::from(backlog.part > 0)) / quota.interval.nanos;
+    }
     let parts =
         |span: Span| u128::from(span.nanos) * u128::from(quota.amount()) + u128::from(span.part);
     let interval = parts(quota.interval).max(1);

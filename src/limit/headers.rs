@@ -176,8 +176,9 @@ impl Told<'_> {
             }
             line.push(name.as_bytes());
             line.push(b";r=");
-            line.push_number(standing.remaining());
-            let window = self.window(standing);
+            let remaining = standing.remaining();
+            line.push_number(remaining);
+            let window = self.window(standing, remaining);
             let secs = secs_up(longest.map_or(window, |longest| window.min(longest)));
             // A key that has its whole burst has no window.
             if secs > 0 {
@@ -189,11 +190,11 @@ impl Told<'_> {
 
     /// In what time a client may use `r` and go on so for ever (draft 11 §4.1.2): the time in which so much comes back. So `r` in `t` is never
     /// faster than the quota, which the time until the burst is whole would be (§6). Where nothing is left, until there is something.
-    fn window(self, standing: Standing<'_>) -> Duration {
+    fn window(self, standing: Standing<'_>, remaining: u64) -> Duration {
         let wait = if self.is_refused() { standing.retry_after(self.cost) } else { None };
-        wait.filter(|wait| !wait.is_zero()).unwrap_or_else(|| match standing.remaining() {
+        wait.filter(|wait| !wait.is_zero()).unwrap_or_else(|| match remaining {
             0 => standing.retry_after(1).unwrap_or_default(),
-            remaining => standing.quota().time_of(remaining).rounded_up(),
+            _ => standing.quota().time_of(remaining).rounded_up(),
         })
     }
 

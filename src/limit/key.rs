@@ -37,36 +37,38 @@ impl fmt::Debug for LimitKey {
 
 /// Takes the parts of a key. Each stands in it with its length, so that no two lists of parts are alike.
 pub struct KeyParts {
-    hasher: SipHasher13,
-    /// What has not gone into the hasher yet: one step over all of a short key is much quicker than one for each part.
+    secret: [u8; 16],
+    /// What has not gone into a hasher: one step over all of a short key is much quicker than one for each part.
     bytes: [u8; SHORT],
     length: usize,
-    is_short: bool,
+    /// Of a key that is not short.
+    hasher: Option<SipHasher13>,
 }
 
 impl KeyParts {
     pub(crate) fn new(secret: &[u8; 16]) -> Self {
-        let hasher = SipHasher13::new_with_key(secret);
-        Self { hasher, bytes: [0; SHORT], length: 0, is_short: true }
+        Self { secret: *secret, bytes: [0; SHORT], length: 0, hasher: None }
     }
 
     /// One part more.
     #[inline]
     pub fn part(&mut self, bytes: &[u8]) {
-        // None has the length that ends a section.
-        self.write(&(bytes.len() as u64).wrapping_add(1).to_le_bytes());
+        // None has the length that ends a section; and none has four gigabytes.
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_add(1);
+        self.write(&length.to_le_bytes());
         self.write(bytes);
     }
 
     /// What one member of a [`LimitBy`] gives stands between its kind and an end, so that none looks like another, nor like two.
+    #[inline]
     fn section(
         &mut self,
         kind: Kind,
         give: impl FnOnce(&mut Self) -> Result<(), Keyless>,
     ) -> Result<(), Keyless> {
-        self.write(&(kind as u64).to_le_bytes());
+        self.write(&[kind as u8]);
         give(self)?;
-        self.write(&0_u64.to_le_bytes());
+        self.write(&[0; 4]);
         Ok(())
     }
 
@@ -84,18 +86,19 @@ impl KeyParts {
 
     #[cold]
     fn write_through(&mut self, bytes: &[u8]) {
-        self.hasher.write(self.bytes.get(..self.length).unwrap_or_default());
-        self.hasher.write(bytes);
-        (self.length, self.is_short) = (0, false);
+        let hasher = self.hasher.get_or_insert_with(|| SipHasher13::new_with_key(&self.secret));
+        hasher.write(self.bytes.get(..self.length).unwrap_or_default());
+        hasher.write(bytes);
+        self.length = 0;
     }
 
-    pub(crate) fn key(mut self) -> LimitKey {
+    pub(crate) fn key(&mut self) -> LimitKey {
         let rest = self.bytes.get(..self.length).unwrap_or_default();
-        LimitKey(match self.is_short {
-            true => self.hasher.hash(rest).as_bytes(),
-            false => {
-                self.hasher.write(rest);
-                self.hasher.finish128().as_bytes()
+        LimitKey(match &mut self.hasher {
+            None => SipHasher13::new_with_key(&self.secret).hash(rest).as_bytes(),
+            Some(hasher) => {
+                hasher.write(rest);
+                hasher.finish128().as_bytes()
             }
         })
     }
@@ -314,11 +317,10 @@ impl Part {
             Self::Client { address, .. } => {
                 let network = address.network_of(request).ok_or(Keyless::Unknown)?;
                 to.section(Kind::Client, |to| {
-                    // No IPv6 address begins as one does that is IPv4: those are folded.
-                    to.part(&match network.address() {
-                        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-                        IpAddr::V6(address) => address.octets(),
-                    });
+                    match network.address() {
+                        IpAddr::V4(address) => to.part(&address.octets()),
+                        IpAddr::V6(address) => to.part(&address.octets()),
+                    }
                     Ok(())
                 })
             }
@@ -370,7 +372,7 @@ impl fmt::Debug for Part {
 }
 
 /// The bytes of a key that goes into the hasher at once.
-const SHORT: usize = 128;
+const SHORT: usize = 64;
 
 #[cfg(test)]
 mod tests;
