@@ -10,6 +10,8 @@ use super::origin;
 use super::program::Gateway;
 use super::tokens::{Guarded, alice, bob, es256};
 use super::wire::Reply;
+#[cfg(target_os = "linux")]
+use super::wire::read_to_end;
 
 /// A gateway before an upstream that counts its calls.
 struct Limited {
@@ -36,6 +38,19 @@ impl Limited {
 
     async fn status(&self, fields: &str) -> u16 {
         self.gateway.get_with("/", fields).await.status()
+    }
+
+    /// Over a connection from this address.
+    #[cfg(target_os = "linux")]
+    async fn status_from(&self, peer: [u8; 4], fields: &str) -> u16 {
+        use tokio::io::AsyncWriteExt as _;
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((peer, 0).into()).unwrap();
+        let mut stream = socket.connect(self.gateway.public).await.unwrap();
+        let request =
+            format!("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n{fields}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Reply::parse(&read_to_end(&mut stream).await).status()
     }
 
     /// What requests with these field lines are answered, one after the other.
@@ -140,6 +155,23 @@ async fn r01_what_a_client_says_of_itself_is_not_believed() {
             "Forwarded: for=198.51.100.4",
         ];
         assert_eq!(limited.statuses(lines).await, [200, 200, 429, 429], "{flags:?}");
+    }
+}
+
+/// On Linux all of 127.0.0.0/8 is this machine.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn r01_each_peer_is_a_client_and_only_that_of_the_list_is_a_proxy() {
+    for flags in [&[][..], &["--trusted-proxy=127.0.0.1"]] {
+        let limited = Limited::two(flags).await;
+        let mut statuses = Vec::new();
+        for last in 1..=3 {
+            let field = format!("X-Forwarded-For: 198.51.100.{last}\r\n");
+            statuses.push(limited.status_from([127, 0, 0, 2], &field).await);
+        }
+        assert_eq!(statuses, [200, 200, 429], "{flags:?}");
+        assert_eq!(limited.status_from([127, 0, 0, 3], "").await, 200, "{flags:?}");
+        assert_eq!(limited.status("").await, 200, "{flags:?}");
     }
 }
 
