@@ -14,7 +14,9 @@ use http::Request;
 use peak_alloc::PeakAlloc;
 use tower_keep::BoxError;
 use tower_keep::clock::{Clock as _, SystemClock};
-use tower_keep::limit::{LimitBy, LimitStore as _, MemoryLimitStore, Outcome, Quota, Quotas};
+use tower_keep::limit::{
+    LimitBy, LimitStore as _, MemoryLimitStore, Outcome, Quota, QuotaError, Quotas,
+};
 use tower_keep::time::Ticks;
 
 #[global_allocator]
@@ -32,17 +34,24 @@ fn main() -> Result<(), BoxError> {
                 threads,
                 RATIO,
                 Governor::new(DefaultClock::default()),
-                Here::new(SystemClock::new()),
+                Here::new(SystemClock::new())?,
             )?;
         }
     }
     println!("\nboth with the clock of the standard library");
     for (name, keys) in &shapes {
-        row(name, keys, 1, None, Governor::new(MonotonicClock), Here::new(SystemClock::new()))?;
+        row(name, keys, 1, None, Governor::new(MonotonicClock), Here::new(SystemClock::new())?)?;
     }
     println!("\nboth with governor's default clock");
     for (name, keys) in &shapes {
-        row(name, keys, 1, None, Governor::new(DefaultClock::default()), Here::new(Quanta::new()))?;
+        row(
+            name,
+            keys,
+            1,
+            None,
+            Governor::new(DefaultClock::default()),
+            Here::new(Quanta::new())?,
+        )?;
     }
     clocks();
     memory()
@@ -78,10 +87,9 @@ struct Here<C> {
 }
 
 impl<C> Here<C> {
-    fn new(clock: C) -> Self {
+    fn new(clock: C) -> Result<Self, QuotaError> {
         let store = MemoryLimitStore::with_bytes_max(KEYS * KEY_BYTES);
-        let quotas = Quotas::try_from(QUOTA).unwrap_or_else(|error| panic!("{error}"));
-        Self { store, quotas, clock }
+        Ok(Self { store, quotas: QUOTA.try_into()?, clock })
     }
 
     fn charge(&self, key: u64, asked: &Asked, now: Ticks) -> bool {
@@ -159,8 +167,8 @@ fn row(
 ) -> Result<(), BoxError> {
     let asked: Vec<_> = (0..threads).map(|_| Asked::new()).collect();
     // Every key is there before it is timed.
-    for key in 0..KEYS as u64 {
-        black_box((governor.admits(key, &asked[0]), here.admits(key, &asked[0])));
+    for (key, asked) in (0..KEYS as u64).zip(asked.iter().cycle()) {
+        black_box((governor.admits(key, asked), here.admits(key, asked)));
     }
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -233,7 +241,7 @@ fn clocks() {
 fn memory() -> Result<(), BoxError> {
     let asked = Asked::new();
     let before = MEMORY.current_usage();
-    let here = Here::new(SystemClock::new());
+    let here = Here::new(SystemClock::new())?;
     for key in 0..KEYS as u64 {
         // As if all came at once, so that each is in use while the others come.
         here.charge(key, &asked, Ticks::from_nanos(1_000_000_000));

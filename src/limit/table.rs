@@ -4,10 +4,18 @@
 //! has only read, and compares the version before with the one behind; who is admitted takes the set by that same version, so that what
 //! he has read is still so when he writes.
 
+mod set;
+#[cfg(test)]
+#[cfg(not(keep_loom))]
+mod tests;
+mod tolerance;
+
 use crate::limit::gcra::{Decision, Tat, backlog, debit, gcra, refund};
 use crate::limit::key::LimitKey;
 use crate::limit::quota::{Quota, Quotas, Span};
 use crate::limit::store::Adjustment;
+use crate::limit::table::set::{Found, Set, Spot, name};
+use crate::limit::table::tolerance::Tolerance;
 use crate::limit::verdict::{Outcome, Verdict};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::relax::Relax;
@@ -19,43 +27,6 @@ pub(crate) struct Table<const WAYS: usize> {
     forgiven: AtomicU64,
     /// Charges to the number that keys without a place share.
     overflowed: AtomicU64,
-}
-
-/// Keys whose digests are alike in some bits. Aligned as processors share memory.
-#[repr(align(64))]
-struct Set<const WAYS: usize> {
-    version: AtomicU64,
-    /// When those without a place have their whole burst again, in nanoseconds: by quotas of which a unit comes back within a
-    /// second or so, and by slower ones, so that what a slow one has to wait for does not hold up the others.
-    overflow: [AtomicU64; 2],
-    slots: [Slot; WAYS],
-}
-
-/// One number of a key. A slot that was taken once is never empty again, so that nobody need look behind an empty one.
-#[derive(Default)]
-struct Slot {
-    /// Of the key and its quota; 0 if nobody has it.
-    name: AtomicU64,
-    /// The theoretical arrival time: nanoseconds.
-    nanos: AtomicU64,
-    /// Its parts of a nanosecond, 48 bits; and the [`Tolerance`] of the quota, 16 bits.
-    rest: AtomicU64,
-}
-
-/// Where a number lies, or could.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Spot {
-    Held(usize),
-    /// Empty, or of a key that may be forgotten.
-    Free(usize),
-    Overflow,
-}
-
-/// What was read, and what is to be written.
-#[derive(Clone, Copy)]
-struct Found {
-    spot: Spot,
-    tat: Option<Tat>,
 }
 
 impl<const WAYS: usize> Table<WAYS> {
@@ -235,191 +206,6 @@ impl<const WAYS: usize> Table<WAYS> {
     }
 }
 
-impl<const WAYS: usize> Set<WAYS> {
-    fn new() -> Self {
-        let slots = std::array::from_fn(|_| Slot::default());
-        Self { version: AtomicU64::new(0), overflow: Default::default(), slots }
-    }
-
-    /// `None` while somebody writes.
-    fn version(&self) -> Option<u64> {
-        let version = self.version.load(Ordering::Acquire);
-        (version % 2 == 0).then_some(version)
-    }
-
-    /// Whether nobody has written since. What was read before was read with `Acquire`, so that this is not read before it.
-    fn is_at(&self, version: u64) -> bool {
-        #[cfg(keep_loom)]
-        if crate::limits::is_blind() {
-            return true;
-        }
-        self.version.load(Ordering::Acquire) == version
-    }
-
-    /// Keeps all others out, if nobody has written since.
-    fn take(&self, version: u64) -> bool {
-        let taken = version.wrapping_add(1);
-        let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
-        self.version.compare_exchange(version, taken, success, failure).is_ok()
-    }
-
-    fn release(&self, version: u64) {
-        self.version.store(version.wrapping_add(2), Ordering::Release);
-    }
-
-    /// Where each of the key's numbers lies, or could, and what it is.
-    fn find(
-        &self,
-        key: LimitKey,
-        quotas: &Quotas,
-        now: Ticks,
-        start: usize,
-    ) -> [Found; Quotas::MAX] {
-        let mut found = [Found { spot: Spot::Overflow, tat: None }; Quotas::MAX];
-        let mut all = true;
-        for (quota, found) in quotas.as_slice().iter().zip(&mut found) {
-            match self.held(name(key, quota), start) {
-                Some((index, slot)) => {
-                    *found = Found { spot: Spot::Held(index), tat: Some(slot.tat()) };
-                }
-                None => all = false,
-            }
-        }
-        if !all {
-            self.find_room(&mut found, quotas.as_slice(), now, start);
-        }
-        found
-    }
-
-    /// Chooses places for those that have none.
-    #[cold]
-    fn find_room(
-        &self,
-        found: &mut [Found; Quotas::MAX],
-        quotas: &[Quota],
-        now: Ticks,
-        start: usize,
-    ) {
-        for (place, quota) in quotas.iter().enumerate() {
-            let is_mine = |index: usize| {
-                let spots = found.iter().take(quotas.len()).map(|found| found.spot);
-                spots.into_iter().any(|spot| spot == Spot::Held(index) || spot == Spot::Free(index))
-            };
-            let Some(Found { spot: Spot::Overflow, .. }) = found.get(place) else { continue };
-            let spot = self.room(now, start, is_mine);
-            // Whoever finds a place may have been charged to the shared number before, and does not begin anew.
-            let nanos = self.overflow(quota).load(Ordering::Acquire);
-            let tat = Tat(Span { nanos, part: 0 });
-            if let Some(found) = found.get_mut(place) {
-                *found = Found { spot, tat: Some(tat) };
-            }
-        }
-    }
-
-    /// Chooses a place for the one number of a key.
-    #[cold]
-    fn find_one(&self, quota: &Quota, now: Ticks, start: usize) -> Found {
-        let mut found = [Found { spot: Spot::Overflow, tat: None }; Quotas::MAX];
-        self.find_room(&mut found, std::slice::from_ref(quota), now, start);
-        let [found, ..] = found;
-        found
-    }
-
-    fn overflow(&self, quota: &Quota) -> &AtomicU64 {
-        let [quick, slow] = &self.overflow;
-        if quota.interval.nanos >> 30 == 0 { quick } else { slow }
-    }
-
-    /// The first empty place; else that of the key which is the next to have its whole burst again, of those that still have a unit.
-    fn room(&self, now: Ticks, start: usize, is_mine: impl Fn(usize) -> bool) -> Spot {
-        let mut best = None;
-        for (index, slot) in self.from(start) {
-            if is_mine(index) {
-                continue;
-            }
-            if slot.name.load(Ordering::Acquire) == 0 {
-                return Spot::Free(index);
-            }
-            let tat = slot.tat();
-            if !slot.is_throttled(now) && best.is_none_or(|(least, _)| tat < least) {
-                best = Some((tat, index));
-            }
-        }
-        best.map_or(Spot::Overflow, |(_, index)| Spot::Free(index))
-    }
-
-    #[inline]
-    fn held(&self, name: u64, start: usize) -> Option<(usize, &Slot)> {
-        let mut index = start;
-        for _ in 0..WAYS {
-            let slot = self.slots.get(index)?;
-            match slot.name.load(Ordering::Acquire) {
-                0 => return None,
-                found if found == name => return Some((index, slot)),
-                _ => {}
-            }
-            index = if index + 1 == WAYS { 0 } else { index + 1 };
-        }
-        None
-    }
-
-    /// All places, from this one on and around.
-    fn from(&self, start: usize) -> impl Iterator<Item = (usize, &Slot)> {
-        let slots = || self.slots.iter().enumerate();
-        slots().skip(start).chain(slots().take(start))
-    }
-}
-
-impl Slot {
-    fn tat(&self) -> Tat {
-        let nanos = self.nanos.load(Ordering::Acquire);
-        let part = self.rest.load(Ordering::Acquire) >> 16;
-        Tat(Span { nanos, part })
-    }
-
-    /// Whether its key has not its whole burst.
-    fn is_in_use(&self, now: Ticks) -> bool {
-        self.tat().rounded_up() > now.as_nanos()
-    }
-
-    /// Whether its key has not one unit left. Such a one must not be forgotten.
-    fn is_throttled(&self, now: Ticks) -> bool {
-        let tolerance = self.tolerance().nanos();
-        self.tat().rounded_up().saturating_sub(tolerance) > now.as_nanos()
-    }
-
-    fn tolerance(&self) -> Tolerance {
-        Tolerance(self.rest.load(Ordering::Acquire) as u16)
-    }
-}
-
-/// How far off a key may have its whole burst and still have one unit, in 16 bits: six for the exponent and ten for the rest. It is
-/// rounded down by less than a thousandth, so that a key may count as throttled a little longer than it is, and never shorter.
-#[derive(Clone, Copy)]
-struct Tolerance(u16);
-
-impl Tolerance {
-    fn of(quota: &Quota) -> Self {
-        Self::from_nanos(quota.tolerance_nanos())
-    }
-
-    fn from_nanos(nanos: u64) -> Self {
-        let Some(exponent) = nanos.checked_ilog2() else { return Self(0) };
-        // The leading one is not written: what it leads has `exponent` bits, of which the first ten are.
-        let rest = nanos - (1 << exponent);
-        let rest = if exponent > 10 { rest >> (exponent - 10) } else { rest << (10 - exponent) };
-        // The exponent is at most 61, since a burst comes back within 2^62 ns; so 0 is free to mean none.
-        Self(((exponent + 1) as u16) << 10 | rest as u16)
-    }
-
-    fn nanos(self) -> u64 {
-        let Some(exponent) = u32::from(self.0 >> 10).checked_sub(1) else { return 0 };
-        let rest = u64::from(self.0 & 0x3ff);
-        let rest = if exponent > 10 { rest << (exponent - 10) } else { rest >> (10 - exponent) };
-        (1 << exponent) + rest
-    }
-}
-
 /// What each quota says, and when the key has its whole burst again by each.
 fn decide(
     quotas: &Quotas,
@@ -446,21 +232,12 @@ fn decide(
     (Verdict { outcome, backlogs, is_overflow }, next)
 }
 
-/// Another for each quota of a key.
-fn name(key: LimitKey, quota: &Quota) -> u64 {
-    let (low, _) = key.halves();
-    (low ^ quota.tag).max(1)
-}
-
 /// `number` of 2^32, as one of `count`.
 fn scaled(number: u32, count: usize) -> usize {
-    (u64::from(number) * count as u64 >> 32) as usize
+    ((u64::from(number) * count as u64) >> 32) as usize
 }
 
 /// There is no set: it never comes to this.
 fn nothing() -> Verdict {
     Verdict::new(Outcome::Refused, [])
 }
-
-#[cfg(all(test, not(keep_loom)))]
-mod tests;

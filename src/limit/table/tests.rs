@@ -166,6 +166,17 @@ fn what_is_owed_without_a_place_keeps_others_out_for_a_whole_burst_at_most() {
     assert_eq!(charged(&table, 0, &quotas, 1, at(2_250)), 1);
 }
 
+/// The number that is shared is that of the stricter of two quotas, in whichever order they are charged.
+#[test]
+fn without_a_place_the_strictest_quota_decides() {
+    for both in [[2, 8], [8, 2]] {
+        let (table, one) = (Table::<1>::new(1), quotas([Quota::per_day(1)]));
+        assert_eq!(charged(&table, 0, &one, 1, at(0)), 1);
+        assert_eq!(charged(&table, 1, &quotas(both.map(Quota::per_second)), 9, at(0)), 2);
+        assert_eq!(table.overflowed(), 4);
+    }
+}
+
 #[test]
 fn a_slow_quota_without_a_place_does_not_hold_up_a_quick_one() {
     let table = Table::<1>::new(1);
