@@ -53,6 +53,7 @@ pub(crate) fn gcra(tat: Option<Tat>, now: Ticks, quota: &Quota, cost: u64) -> De
 }
 
 /// How far a key is from its whole burst.
+#[inline]
 pub(crate) fn backlog(tat: Option<Tat>, now: Ticks) -> Span {
     match tat {
         Some(Tat(tat)) if tat.nanos >= now.as_nanos() => {

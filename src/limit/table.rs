@@ -198,6 +198,7 @@ impl<const WAYS: usize> Table<WAYS> {
     }
 
     /// The key's set, and where it begins to look there.
+    #[inline]
     fn set_of(&self, key: LimitKey) -> Option<(&Set<WAYS>, usize)> {
         let (_, high) = key.halves();
         let set = scaled(high as u32, self.sets.len());

@@ -54,6 +54,7 @@ impl Verdict {
     }
 
     /// Of a key with one quota.
+    #[inline]
     pub(crate) fn of_one(outcome: Outcome, backlog: Span, is_overflow: bool) -> Self {
         let none = Span::default();
         Self { outcome, backlogs: [backlog, none, none, none], is_overflow }

@@ -157,7 +157,6 @@ impl<const WAYS: usize> Set<WAYS> {
         best.map_or(Spot::Overflow, |(_, index)| Spot::Free(index))
     }
 
-    #[inline]
     pub(super) fn held(&self, name: u64, start: usize) -> Option<(usize, &Slot)> {
         let mut index = start;
         for _ in 0..WAYS {
