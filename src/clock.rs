@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::time::{Moment, Ticks, Timestamp};
 
@@ -84,7 +84,10 @@ pub struct SystemClock {
 /// What all of them read.
 #[derive(Debug)]
 struct Shared {
-    start: Instant,
+    /// Reads the processor's own counter where that is steady, and asks the system where it is not.
+    clock: quanta::Clock,
+    /// What it showed when the first one was made.
+    start: u64,
     /// The wall clock less the ticks, in nanoseconds, and the ticks at which that was found.
     wall_ahead: AtomicI64,
     found_at: AtomicU64,
@@ -109,8 +112,8 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        let Shared { start, wall_ahead, found_at } = self.shared;
-        let ticks = nanos(start.elapsed());
+        let Shared { wall_ahead, found_at, .. } = self.shared;
+        let ticks = self.shared.ticks();
         let ahead = match ticks.saturating_sub(found_at.load(Ordering::Relaxed)) {
             kept_for if kept_for < WALL_KEPT_FOR_NANOS => wall_ahead.load(Ordering::Relaxed),
             _ => self.shared.look(ticks),
@@ -120,16 +123,23 @@ impl Clock for SystemClock {
     }
 
     fn ticks(&self) -> Ticks {
-        Ticks::from_nanos(nanos(self.shared.start.elapsed()))
+        Ticks::from_nanos(self.shared.ticks())
     }
 }
 
 impl Shared {
     fn new() -> Self {
-        let start = Instant::now();
-        let shared = Self { start, wall_ahead: AtomicI64::new(0), found_at: AtomicU64::new(0) };
+        let clock = quanta::Clock::new();
+        let start = clock.raw();
+        let shared =
+            Self { clock, start, wall_ahead: AtomicI64::new(0), found_at: AtomicU64::new(0) };
         shared.look(0);
         shared
+    }
+
+    /// Nanoseconds since the start.
+    fn ticks(&self) -> u64 {
+        self.clock.delta_as_nanos(self.start, self.clock.raw())
     }
 
     /// Asks the wall clock, and keeps what it says for the next who ask.
@@ -139,18 +149,12 @@ impl Shared {
             Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| -n),
         };
         // Read behind the wall clock: whatever holds us up in between lets it seem slow for a moment, and never ahead.
-        let ticks = nanos(self.start.elapsed()).max(ticks);
+        let ticks = self.ticks().max(ticks);
         let ahead = wall.saturating_sub_unsigned(ticks);
         self.wall_ahead.store(ahead, Ordering::Relaxed);
         self.found_at.store(ticks, Ordering::Relaxed);
         ahead
     }
-}
-
-/// Saturates after five centuries. Not by `as_nanos`: that is arithmetic on 128 bits.
-fn nanos(length: Duration) -> u64 {
-    let whole = length.as_secs().saturating_mul(1_000_000_000);
-    whole.saturating_add(u64::from(length.subsec_nanos()))
 }
 
 const WALL_KEPT_FOR_NANOS: u64 = SystemClock::WALL_KEPT_FOR.as_nanos() as u64;

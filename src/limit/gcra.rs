@@ -83,7 +83,7 @@ pub(crate) fn refund(tat: Tat, now: Ticks, quota: &Quota, units: u64) -> Tat {
         None => Span::default(),
         Some(nanos) if had.part >= back.part => Span { nanos, part: had.part - back.part },
         Some(0) => Span::default(),
-        Some(nanos) => Span { nanos: nanos - 1, part: had.part + quota.amount() - back.part },
+        Some(nanos) => Span { nanos: nanos - 1, part: had.part + quota.parts - back.part },
     };
     Tat(Span { nanos: now.as_nanos().saturating_add(left.nanos), part: left.part })
 }
@@ -96,15 +96,12 @@ pub(crate) fn remaining(quota: &Quota, backlog: Span) -> u64 {
     if backlog == Span::default() {
         return quota.burst_max();
     }
-    if quota.interval.part == 0 && quota.interval.nanos > 0 {
-        // The burst is whole nanoseconds too then, and what lacks a part of one lacks a unit.
-        let nanos = quota.full.nanos.saturating_sub(backlog.nanos);
-        return nanos.saturating_sub(u64::from(backlog.part > 0)) / quota.interval.nanos;
+    if quota.parts == 1 && quota.step > 0 {
+        return quota.full.nanos.saturating_sub(backlog.nanos) / quota.step;
     }
     let parts =
-        |span: Span| u128::from(span.nanos) * u128::from(quota.amount()) + u128::from(span.part);
-    let interval = parts(quota.interval).max(1);
-    let units = (parts(quota.full) - parts(backlog)) / interval;
+        |span: Span| u128::from(span.nanos) * u128::from(quota.parts) + u128::from(span.part);
+    let units = parts(quota.full).saturating_sub(parts(backlog)) / u128::from(quota.step).max(1);
     u64::try_from(units).unwrap_or(u64::MAX).min(quota.burst_max())
 }
 
@@ -126,13 +123,13 @@ impl Quota {
     /// The time in which so many units come back; saturates. None where the quota cannot be kept.
     #[inline]
     pub(crate) fn time_of(&self, units: u64) -> Span {
-        if units == 1 || self.cost_max == 0 {
+        if units == 1 {
             return self.interval;
         }
-        let amount = self.amount();
-        match units.checked_mul(self.period) {
-            Some(parts) => Span { nanos: parts / amount, part: parts % amount },
-            None => Span::of(u128::from(units) * u128::from(self.period), amount),
+        match units.checked_mul(self.step) {
+            Some(nanos) if self.parts == 1 => Span { nanos, part: 0 },
+            Some(parts) => Span { nanos: parts / self.parts, part: parts % self.parts },
+            None => Span::of(u128::from(units) * u128::from(self.step), self.parts),
         }
     }
 
@@ -140,7 +137,7 @@ impl Quota {
     #[inline]
     fn sum(&self, one: Span, other: Span) -> Span {
         let part = one.part + other.part;
-        let (carry, part) = match part.checked_sub(self.amount()) {
+        let (carry, part) = match part.checked_sub(self.parts) {
             Some(part) => (1, part),
             None => (0, part),
         };

@@ -63,12 +63,12 @@ impl RateLimitLayer {
     /// How long a store that is not in this process may take, if nothing else is said: 50 ms.
     pub const STORE_DEADLINE: Duration = Duration::from_millis(50);
 
-    /// These quotas for each key: one [`Quota`](crate::limit::Quota), or up to four in an array, of which the strictest decides.
+    /// These quotas for each key: one [`Quota`](crate::limit::Quota), or up to four in an array or as [`Quotas`], of which the strictest decides.
     ///
     /// # Errors
     /// When a quota cannot be kept, such as one of nothing.
     pub fn new(
-        quotas: impl TryInto<Quotas, Error = QuotaError>,
+        quotas: impl TryInto<Quotas, Error: Into<QuotaError>>,
         by: LimitBy,
     ) -> Result<Self, QuotaError> {
         Self::with_clock(quotas, by, SystemClock::new())
@@ -81,11 +81,11 @@ impl<C: Clock> RateLimitLayer<MemoryLimitStore, C> {
     /// # Errors
     /// As [`RateLimitLayer::new`].
     pub fn with_clock(
-        quotas: impl TryInto<Quotas, Error = QuotaError>,
+        quotas: impl TryInto<Quotas, Error: Into<QuotaError>>,
         by: LimitBy,
         clock: C,
     ) -> Result<Self, QuotaError> {
-        let quotas = quotas.try_into()?;
+        let quotas = quotas.try_into().map_err(Into::into)?;
         let settings = Settings {
             disclosure: Disclosure::new(&quotas),
             quotas,

@@ -1,5 +1,6 @@
 //! What a key may do: so much in a period, and so much at once.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -30,7 +31,11 @@ pub struct Quota {
     burst: u64,
     /// The burst; nothing, if this quota cannot be kept.
     pub(super) cost_max: u64,
-    /// The time in which one unit comes back.
+    /// How many parts of a nanosecond are counted.
+    pub(super) parts: u64,
+    /// The time in which one unit comes back, in parts.
+    pub(super) step: u64,
+    /// The same.
     pub(super) interval: Span,
     /// The time in which a whole burst does.
     pub(super) full: Span,
@@ -38,7 +43,7 @@ pub struct Quota {
     pub(super) tag: u64,
 }
 
-/// A length of time, exact: nanoseconds, and parts of one. A quota's parts are `amount` to a nanosecond.
+/// A length of time, exact: nanoseconds, and parts of one, of which each quota has a number of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Span {
     pub(crate) nanos: u64,
@@ -117,7 +122,7 @@ impl Quota {
     /// What is not checked and cannot be kept admits nothing.
     ///
     /// # Errors
-    /// An amount, period or burst of zero; an amount of 2^48 or more; a burst that takes more than [`REFILL_MAX`](Self::REFILL_MAX)
+    /// An amount, period or burst of zero; more than 16,384 units in a nanosecond; a burst that takes more than [`REFILL_MAX`](Self::REFILL_MAX)
     /// to come back.
     pub const fn check(self) -> Result<Self, QuotaError> {
         match self.fault() {
@@ -137,15 +142,39 @@ impl Quota {
 
     const fn new(amount: u64, period: u64, burst: u64) -> Self {
         let none = Span { nanos: 0, part: 0 };
-        let quota = Self { amount, period, burst, cost_max: 0, interval: none, full: none, tag: 0 };
+        let (parts, step, tag) = (1, 0, 0);
+        let quota = Self {
+            amount,
+            period,
+            burst,
+            cost_max: 0,
+            parts,
+            step,
+            interval: none,
+            full: none,
+            tag,
+        };
         if quota.fault().is_some() {
             return quota;
         }
-        let interval = Span { nanos: period / amount, part: period % amount };
-        let full = Span::of(period as u128 * burst as u128, amount);
+        let (parts, step) = quota.in_parts();
+        let interval = Span { nanos: step / parts, part: step % parts };
+        let full = Span::of(step as u128 * burst as u128, parts);
         // Every step can be undone, so that no two quotas of one amount are alike; others need luck.
         let tag = mixed(mixed(mixed(amount) ^ period) ^ burst);
-        Self { cost_max: burst, interval, full, tag, ..quota }
+        Self { cost_max: burst, parts, step, interval, full, tag, ..quota }
+    }
+
+    /// How many parts of a nanosecond to count, and how many of them it takes until a unit comes back.
+    const fn in_parts(&self) -> (u64, u64) {
+        let common = common_divisor(self.amount, self.period);
+        let parts = self.amount / common;
+        if parts <= PARTS_MAX {
+            return (parts, self.period / common);
+        }
+        // Rounded up: never faster than it should be. As there are more units than parts, it is not more than the period.
+        let step = (self.period as u128 * PARTS_MAX as u128).div_ceil(self.amount as u128);
+        (PARTS_MAX, step as u64)
     }
 
     const fn fault(&self) -> Option<QuotaErrorKind> {
@@ -158,11 +187,11 @@ impl Quota {
         if self.burst == 0 {
             return Some(QuotaErrorKind::NoBurst);
         }
-        if self.amount >= AMOUNT_END {
+        if self.amount as u128 > self.period as u128 * PARTS_MAX as u128 {
             return Some(QuotaErrorKind::AmountTooLarge);
         }
-        let refill = self.period as u128 * self.burst as u128 / self.amount as u128;
-        if refill >= Self::REFILL_MAX.as_nanos() {
+        let (parts, step) = self.in_parts();
+        if (step as u128 * self.burst as u128) / parts as u128 >= Self::REFILL_MAX.as_nanos() {
             return Some(QuotaErrorKind::TooSlow);
         }
         None
@@ -170,13 +199,13 @@ impl Quota {
 }
 
 impl Span {
-    /// What `amount` of these are `units` nanoseconds; saturates.
-    pub(super) const fn of(units: u128, amount: u64) -> Self {
-        let nanos = units / amount as u128;
+    /// So much, where `parts` are a nanosecond; saturates.
+    pub(super) const fn of(length: u128, parts: u64) -> Self {
+        let nanos = length / parts as u128;
         if nanos > u64::MAX as u128 {
             return Self { nanos: u64::MAX, part: 0 };
         }
-        Self { nanos: nanos as u64, part: (units % amount as u128) as u64 }
+        Self { nanos: nanos as u64, part: (length % parts as u128) as u64 }
     }
 
     pub(crate) const fn rounded_up(self) -> Duration {
@@ -287,7 +316,7 @@ pub enum QuotaErrorKind {
     NoPeriod,
     /// None at once: nothing would ever be admitted.
     NoBurst,
-    /// 2^48 units or more.
+    /// More than 16,384 units in a nanosecond.
     AmountTooLarge,
     /// A burst that takes more than [`Quota::REFILL_MAX`] to come back.
     TooSlow,
@@ -308,7 +337,9 @@ impl fmt::Display for QuotaError {
             QuotaErrorKind::NoAmount => "a quota must have an amount of one or more",
             QuotaErrorKind::NoPeriod => "a quota must have a period",
             QuotaErrorKind::NoBurst => "a quota must have a burst of one or more",
-            QuotaErrorKind::AmountTooLarge => "the amount of a quota must be less than 2^48",
+            QuotaErrorKind::AmountTooLarge => {
+                "a quota must not have more than 16384 units in a nanosecond"
+            }
             QuotaErrorKind::TooSlow => "a burst of a quota must come back within 146 years",
             QuotaErrorKind::TooMany => "a key may have four quotas at most",
         })
@@ -317,6 +348,13 @@ impl fmt::Display for QuotaError {
 
 impl Error for QuotaError {}
 
+/// Of quotas that are known to be kept.
+impl From<Infallible> for QuotaError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 /// Spreads the bits of a number over all of it, and can be undone.
 const fn mixed(number: u64) -> u64 {
     let number = (number ^ (number >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
@@ -324,5 +362,13 @@ const fn mixed(number: u64) -> u64 {
     number ^ (number >> 32)
 }
 
-/// So that the parts of a nanosecond fit into 48 bits.
-const AMOUNT_END: u64 = 1 << 48;
+const fn common_divisor(one: u64, other: u64) -> u64 {
+    let (mut one, mut other) = (one, other);
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
+/// The most parts of a nanosecond: a number below it takes fourteen bits.
+pub(super) const PARTS_MAX: u64 = 1 << 14;

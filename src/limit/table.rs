@@ -14,7 +14,7 @@ use crate::limit::gcra::{Decision, Tat, backlog, debit, gcra, refund};
 use crate::limit::key::LimitKey;
 use crate::limit::quota::{Quota, Quotas, Span};
 use crate::limit::store::Adjustment;
-use crate::limit::table::set::{Found, Set, Spot, name};
+use crate::limit::table::set::{Found, Name, Overflow, Set, Spot};
 use crate::limit::table::tolerance::Tolerance;
 use crate::limit::verdict::{Outcome, Verdict};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +23,8 @@ use crate::time::Ticks;
 
 pub(crate) struct Table<const WAYS: usize> {
     sets: Box<[Set<WAYS>]>,
+    /// One for each set; apart, since few are ever looked at.
+    overflows: Box<[Overflow]>,
     /// Keys that gave up their place before they had their whole burst again.
     forgiven: AtomicU64,
     /// Charges to the number that keys without a place share.
@@ -30,12 +32,14 @@ pub(crate) struct Table<const WAYS: usize> {
 }
 
 impl<const WAYS: usize> Table<WAYS> {
-    /// The bytes of a set.
-    pub(crate) const SET_BYTES: usize = size_of::<Set<WAYS>>();
+    /// The bytes of a set, with what those without a place share.
+    pub(crate) const SET_BYTES: usize = size_of::<Set<WAYS>>() + size_of::<Overflow>();
 
     pub(crate) fn new(sets: usize) -> Self {
-        let sets = (0..sets.max(1)).map(|_| Set::new()).collect();
-        Self { sets, forgiven: AtomicU64::new(0), overflowed: AtomicU64::new(0) }
+        let all = || 0..sets.max(1);
+        let sets = all().map(|_| Set::new()).collect();
+        let overflows = all().map(|_| Overflow::default()).collect();
+        Self { sets, overflows, forgiven: AtomicU64::new(0), overflowed: AtomicU64::new(0) }
     }
 
     pub(crate) fn slots(&self) -> usize {
@@ -52,9 +56,9 @@ impl<const WAYS: usize> Table<WAYS> {
 
     /// Charges the key by all of its quotas, or by none.
     pub(crate) fn charge(&self, key: LimitKey, quotas: &Quotas, cost: u64, now: Ticks) -> Verdict {
-        let Some((set, start)) = self.set_of(key) else { return nothing() };
+        let Some((set, overflow)) = self.set_of(key) else { return nothing() };
         if let [quota] = quotas.as_slice() {
-            return self.charge_one(set, start, key, quota, cost, now);
+            return self.charge_one(set, overflow, key, quota, cost, now);
         }
         let mut relax = Relax::default();
         loop {
@@ -62,7 +66,7 @@ impl<const WAYS: usize> Table<WAYS> {
                 relax.relax();
                 continue;
             };
-            let found = set.find(key, quotas, now, start);
+            let found = set.find(key, quotas, now, overflow);
             let (verdict, next) = decide(quotas, &found, cost, now);
             if verdict.outcome != Outcome::Admitted {
                 if set.is_at(version) {
@@ -70,7 +74,7 @@ impl<const WAYS: usize> Table<WAYS> {
                 }
             } else if set.take(version) {
                 for ((quota, found), tat) in quotas.as_slice().iter().zip(&found).zip(next) {
-                    self.put(set, name(key, quota), quota, found.spot, tat, now);
+                    self.put(set, overflow, Name::of(key, quota), quota, (found.spot, tat), now);
                 }
                 set.release(version);
                 return verdict;
@@ -83,25 +87,25 @@ impl<const WAYS: usize> Table<WAYS> {
     fn charge_one(
         &self,
         set: &Set<WAYS>,
-        start: usize,
+        overflow: &Overflow,
         key: LimitKey,
         quota: &Quota,
         cost: u64,
         now: Ticks,
     ) -> Verdict {
-        let name = name(key, quota);
+        let name = Name::of(key, quota);
         let mut relax = Relax::default();
         loop {
             if let Some(version) = set.version() {
-                let found = match set.held(name, start) {
+                let found = match set.held(name) {
                     Some((index, slot)) => Found { spot: Spot::Held(index), tat: Some(slot.tat()) },
-                    None => set.find_one(quota, now, start),
+                    None => set.find_one(quota, now, overflow),
                 };
                 let is_overflow = found.spot == Spot::Overflow;
                 match gcra(found.tat, now, quota, cost) {
                     Decision::Admitted(tat) => {
                         if set.take(version) {
-                            self.put(set, name, quota, found.spot, tat, now);
+                            self.put(set, overflow, name, quota, (found.spot, tat), now);
                             set.release(version);
                             let backlog = backlog(Some(tat), now);
                             return Verdict::of_one(Outcome::Admitted, backlog, is_overflow);
@@ -124,11 +128,11 @@ impl<const WAYS: usize> Table<WAYS> {
 
     /// What a charge would say.
     pub(crate) fn peek(&self, key: LimitKey, quotas: &Quotas, cost: u64, now: Ticks) -> Verdict {
-        let Some((set, start)) = self.set_of(key) else { return nothing() };
+        let Some((set, overflow)) = self.set_of(key) else { return nothing() };
         let mut relax = Relax::default();
         loop {
             if let Some(version) = set.version() {
-                let found = set.find(key, quotas, now, start);
+                let found = set.find(key, quotas, now, overflow);
                 if set.is_at(version) {
                     let (verdict, _) = decide(quotas, &found, cost, now);
                     let backlogs = found.map(|found| backlog(found.tat, now));
@@ -141,7 +145,7 @@ impl<const WAYS: usize> Table<WAYS> {
 
     /// Charges beyond what is left, or gives back.
     pub(crate) fn adjust(&self, key: LimitKey, quotas: &Quotas, by: Adjustment, now: Ticks) {
-        let Some((set, start)) = self.set_of(key) else { return };
+        let Some((set, overflow)) = self.set_of(key) else { return };
         let mut relax = Relax::default();
         let version = loop {
             match set.version().filter(|version| set.take(*version)) {
@@ -149,7 +153,7 @@ impl<const WAYS: usize> Table<WAYS> {
                 None => relax.relax(),
             }
         };
-        let found = set.find(key, quotas, now, start);
+        let found = set.find(key, quotas, now, overflow);
         for (quota, found) in quotas.as_slice().iter().zip(found) {
             let tat = match (by, found) {
                 // What one owes beyond a whole burst is not put on all others.
@@ -165,17 +169,25 @@ impl<const WAYS: usize> Table<WAYS> {
                 // Nobody knows any more what there was, or others have used it too.
                 (Adjustment::Refund(_), _) => continue,
             };
-            self.put(set, name(key, quota), quota, found.spot, tat, now);
+            self.put(set, overflow, Name::of(key, quota), quota, (found.spot, tat), now);
         }
         set.release(version);
     }
 
-    fn put(&self, set: &Set<WAYS>, name: u64, quota: &Quota, spot: Spot, tat: Tat, now: Ticks) {
+    fn put(
+        &self,
+        set: &Set<WAYS>,
+        overflow: &Overflow,
+        name: Name,
+        quota: &Quota,
+        (spot, tat): (Spot, Tat),
+        now: Ticks,
+    ) {
         let index = match spot {
             Spot::Held(index) | Spot::Free(index) => index,
             Spot::Overflow => {
                 self.overflowed.fetch_add(1, Ordering::Relaxed);
-                let overflow = set.overflow(quota);
+                let overflow = overflow.of(quota);
                 // Whoever is charged here may have other parts: a nanosecond too late is never too early.
                 let later = tat.rounded_up().max(overflow.load(Ordering::Acquire));
                 overflow.store(later, Ordering::Release);
@@ -189,21 +201,17 @@ impl<const WAYS: usize> Table<WAYS> {
                 if slot.is_in_use(now) {
                     self.forgiven.fetch_add(1, Ordering::Relaxed);
                 }
-                slot.name.store(name, Ordering::Release);
                 Tolerance::of(quota)
             }
         };
-        slot.nanos.store(tat.0.nanos, Ordering::Release);
-        slot.rest.store(tat.0.part << 16 | u64::from(tolerance.0), Ordering::Release);
+        slot.put(name, tat, tolerance);
     }
 
-    /// The key's set, and where it begins to look there.
-    #[inline]
-    fn set_of(&self, key: LimitKey) -> Option<(&Set<WAYS>, usize)> {
+    /// The key's set.
+    fn set_of(&self, key: LimitKey) -> Option<(&Set<WAYS>, &Overflow)> {
         let (_, high) = key.halves();
-        let set = scaled(high as u32, self.sets.len());
-        let start = scaled((high >> 32) as u32, WAYS);
-        self.sets.get(set).map(|set| (set, start))
+        let index = (((high >> 32) * self.sets.len() as u64) >> 32) as usize;
+        self.sets.get(index).zip(self.overflows.get(index))
     }
 }
 
@@ -231,11 +239,6 @@ fn decide(
         _ => found.map(|found| backlog(found.tat, now)),
     };
     (Verdict { outcome, backlogs, is_overflow }, next)
-}
-
-/// `number` of 2^32, as one of `count`.
-fn scaled(number: u32, count: usize) -> usize {
-    ((u64::from(number) * count as u64) >> 32) as usize
 }
 
 /// There is no set: it never comes to this.

@@ -6,34 +6,38 @@ use proptest::sample::select;
 use super::*;
 use crate::limit::quota::QuotaErrorKind;
 
-/// A leaky bucket that counts on 128 bits: a unit fills it by the period, and a nanosecond drains it by the amount.
+/// A leaky bucket that counts on 128 bits: a unit fills it by the period, and a nanosecond drains it by the amount. Where that takes more than
+/// 16,384 parts of a nanosecond, it takes so many, and a unit fills it by a little more.
 struct Bucket {
     quota: Quota,
-    period: u128,
+    fills: u128,
+    drains: u128,
     level: u128,
     at: u64,
 }
 
 impl Bucket {
     fn new(quota: Quota, at: u64) -> Self {
-        Self { quota, period: quota.period().as_nanos(), level: 0, at }
-    }
-
-    fn amount(&self) -> u128 {
-        self.quota.amount().into()
+        let (period, amount) = (quota.period().as_nanos(), u128::from(quota.amount()));
+        let is_exact = (1..=16_384).any(|parts| (period * parts) % amount == 0);
+        let (fills, drains) = match is_exact {
+            true => (period, amount),
+            false => ((period * 16_384).div_ceil(amount), 16_384),
+        };
+        Self { quota, fills, drains, level: 0, at }
     }
 
     fn room(&self) -> u128 {
-        u128::from(self.quota.burst_max()) * self.period
+        u128::from(self.quota.burst_max()) * self.fills
     }
 
     fn drain_until(&mut self, now: u64) {
-        let drained = u128::from(now - self.at) * self.amount();
+        let drained = u128::from(now - self.at) * self.drains;
         (self.level, self.at) = (self.level.saturating_sub(drained), now);
     }
 
     fn level_with(&self, units: u64) -> u128 {
-        self.level.saturating_add(u128::from(units).saturating_mul(self.period))
+        self.level.saturating_add(u128::from(units).saturating_mul(self.fills))
     }
 
     fn admits(&self, cost: u64) -> bool {
@@ -42,17 +46,17 @@ impl Bucket {
 
     fn wait(&self, cost: u64) -> Option<u128> {
         let over = self.level_with(cost).saturating_sub(self.room());
-        (cost <= self.quota.burst_max()).then(|| over.div_ceil(self.amount()))
+        (cost <= self.quota.burst_max()).then(|| over.div_ceil(self.drains))
     }
 
     fn remaining(&self) -> u128 {
-        self.room().saturating_sub(self.level) / self.period
+        self.room().saturating_sub(self.level) / self.fills
     }
 
     /// The most that a key may owe.
     fn debt_max(&self) -> u128 {
-        let full = self.room() / self.amount();
-        DEBT_MAX.as_nanos().max(2 * full) * self.amount()
+        let full = self.room() / self.drains;
+        DEBT_MAX.as_nanos().max(2 * full) * self.drains
     }
 }
 
@@ -64,10 +68,11 @@ enum Step {
 }
 
 /// What the code under test has made of the same steps.
-fn level(quota: &Quota, tat: Option<Tat>, now: u64) -> u128 {
+fn level(bucket: &Bucket, tat: Option<Tat>, now: u64) -> u128 {
     let Span { nanos, part } = backlog(tat, Ticks::from_nanos(now));
-    assert!(part < quota.amount());
-    u128::from(nanos) * u128::from(quota.amount()) + u128::from(part)
+    let parts = bucket.quota.parts;
+    assert!(part < parts && parts <= 16_384);
+    u128::from(nanos) * bucket.drains + u128::from(part) * (bucket.drains / u128::from(parts))
 }
 
 fn quotas() -> impl Strategy<Value = Quota> {
@@ -133,7 +138,7 @@ proptest! {
                 _ => Step::Charge(units.max(1)),
             };
             apply(step, &mut bucket, &mut tat, now)?;
-            prop_assert_eq!(level(&quota, tat, now), bucket.level);
+            prop_assert_eq!(level(&bucket, tat, now), bucket.level);
             let backlog = backlog(tat, Ticks::from_nanos(now));
             prop_assert_eq!(u128::from(remaining(&quota, backlog)), bucket.remaining());
             for cost in [1, units, quota.burst_max(), quota.burst_max().saturating_add(1)] {
@@ -219,7 +224,7 @@ fn apply(
             prop_assert!(bucket.level <= bucket.debt_max());
         }
         Step::Refund(units) => {
-            let back = u128::from(units).saturating_mul(bucket.period);
+            let back = u128::from(units).saturating_mul(bucket.fills);
             bucket.level = bucket.level.saturating_sub(back);
             *tat = tat.map(|tat| refund(tat, now, &quota, units));
         }

@@ -40,8 +40,8 @@ fn a_period_that_is_no_whole_second_is_told_as_less_and_never_as_more() {
     assert_eq!(of(5, 1_500), (6, 2));
     assert_eq!(of(1, 333), (3, 1));
     assert_eq!(of(1, 1_001), (1, 2));
-    let most = Quota::per((1 << 48) - 1, Duration::from_nanos(1));
-    assert_eq!(in_whole_secs(&most), (INTEGER_MAX, 1));
+    let most = Quota::per_day(1 << 60);
+    assert_eq!(in_whole_secs(&most), (INTEGER_MAX, 86_400));
 }
 
 #[test]
@@ -115,7 +115,8 @@ proptest! {
         let quotas = quotas.iter().map(|(amount, nanos)| {
             Quota::per(*amount, Duration::from_nanos(*nanos))
         });
-        let quotas = Quotas::new(quotas).unwrap();
+        let kept: Vec<_> = quotas.filter(|quota| quota.check().is_ok()).collect();
+        let Ok(quotas) = Quotas::new(kept) else { return Ok(()) };
         let policies = Policies::new(&quotas, &given, LimitUnit::ContentBytes);
         let Some(line) = policies.line() else { return Ok(()) };
         prop_assert!(line.len() <= LINE_BYTES_MAX);

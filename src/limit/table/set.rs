@@ -2,31 +2,37 @@
 
 use crate::limit::gcra::Tat;
 use crate::limit::key::LimitKey;
-use crate::limit::quota::{Quota, Quotas, Span};
+use crate::limit::quota::{PARTS_MAX, Quota, Quotas, Span};
 use crate::limit::table::tolerance::Tolerance;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::Ticks;
 
-/// Keys whose digests are alike in some bits. Aligned as processors share memory.
-#[repr(align(64))]
+/// Keys whose digests are alike in some bits. Aligned so that few lines of a processor's memory are touched: of most sets the first alone.
+#[repr(align(128))]
 pub(super) struct Set<const WAYS: usize> {
     pub(super) version: AtomicU64,
-    /// When those without a place have their whole burst again, in nanoseconds: by quotas of which a unit comes back within a
-    /// second or so, and by slower ones, so that what a slow one has to wait for does not hold up the others.
-    pub(super) overflow: [AtomicU64; 2],
     pub(super) slots: [Slot; WAYS],
 }
+
+/// When those without a place have their whole burst again, in nanoseconds: by quotas of which a unit comes back within a second or so, and
+/// by slower ones, so that what a slow one has to wait for does not hold up the others. Written with the set taken.
+#[derive(Default)]
+pub(super) struct Overflow([AtomicU64; 2]);
 
 /// One number of a key. A slot that was taken once is never empty again, so that nobody need look behind an empty one.
 #[derive(Default)]
 pub(super) struct Slot {
-    /// Of the key and its quota; 0 if nobody has it.
-    pub(super) name: AtomicU64,
+    /// The [`Name`] of the key and its quota, 40 bits; the parts of a nanosecond of its theoretical arrival time, 14 bits; and the
+    /// [`Tolerance`] of the quota, 10 bits. 0 if nobody has it.
+    word: AtomicU64,
     /// The theoretical arrival time: nanoseconds.
-    pub(super) nanos: AtomicU64,
-    /// Its parts of a nanosecond, 48 bits; and the [`Tolerance`] of the quota, 16 bits.
-    pub(super) rest: AtomicU64,
+    nanos: AtomicU64,
 }
+
+/// Of a key and its quota: 40 bits that are not all 0, at the upper end of a word. With those of the set, two keys are taken for one once in
+/// some 10^11 times that they meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name(u64);
 
 /// Where a number lies, or could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +53,7 @@ pub(super) struct Found {
 impl<const WAYS: usize> Set<WAYS> {
     pub(super) fn new() -> Self {
         let slots = std::array::from_fn(|_| Slot::default());
-        Self { version: AtomicU64::new(0), overflow: Default::default(), slots }
+        Self { version: AtomicU64::new(0), slots }
     }
 
     /// `None` while somebody writes.
@@ -82,12 +88,12 @@ impl<const WAYS: usize> Set<WAYS> {
         key: LimitKey,
         quotas: &Quotas,
         now: Ticks,
-        start: usize,
+        overflow: &Overflow,
     ) -> [Found; Quotas::MAX] {
         let mut found = [Found { spot: Spot::Overflow, tat: None }; Quotas::MAX];
         let mut all = true;
         for (quota, found) in quotas.as_slice().iter().zip(&mut found) {
-            match self.held(name(key, quota), start) {
+            match self.held(Name::of(key, quota)) {
                 Some((index, slot)) => {
                     *found = Found { spot: Spot::Held(index), tat: Some(slot.tat()) };
                 }
@@ -95,7 +101,7 @@ impl<const WAYS: usize> Set<WAYS> {
             }
         }
         if !all {
-            self.find_room(&mut found, quotas.as_slice(), now, start);
+            self.find_room(&mut found, quotas.as_slice(), now, overflow);
         }
         found
     }
@@ -107,7 +113,7 @@ impl<const WAYS: usize> Set<WAYS> {
         found: &mut [Found; Quotas::MAX],
         quotas: &[Quota],
         now: Ticks,
-        start: usize,
+        overflow: &Overflow,
     ) {
         for (place, quota) in quotas.iter().enumerate() {
             let is_mine = |index: usize| {
@@ -115,9 +121,9 @@ impl<const WAYS: usize> Set<WAYS> {
                 spots.into_iter().any(|spot| spot == Spot::Held(index) || spot == Spot::Free(index))
             };
             let Some(Found { spot: Spot::Overflow, .. }) = found.get(place) else { continue };
-            let spot = self.room(now, start, is_mine);
+            let spot = self.room(now, is_mine);
             // Whoever finds a place may have been charged to the shared number before, and does not begin anew.
-            let nanos = self.overflow(quota).load(Ordering::Acquire);
+            let nanos = overflow.of(quota).load(Ordering::Acquire);
             let tat = Tat(Span { nanos, part: 0 });
             if let Some(found) = found.get_mut(place) {
                 *found = Found { spot, tat: Some(tat) };
@@ -127,26 +133,21 @@ impl<const WAYS: usize> Set<WAYS> {
 
     /// Chooses a place for the one number of a key.
     #[cold]
-    pub(super) fn find_one(&self, quota: &Quota, now: Ticks, start: usize) -> Found {
+    pub(super) fn find_one(&self, quota: &Quota, now: Ticks, overflow: &Overflow) -> Found {
         let mut found = [Found { spot: Spot::Overflow, tat: None }; Quotas::MAX];
-        self.find_room(&mut found, std::slice::from_ref(quota), now, start);
+        self.find_room(&mut found, std::slice::from_ref(quota), now, overflow);
         let [found, ..] = found;
         found
     }
 
-    pub(super) fn overflow(&self, quota: &Quota) -> &AtomicU64 {
-        let [quick, slow] = &self.overflow;
-        if quota.interval.nanos >> 30 == 0 { quick } else { slow }
-    }
-
     /// The first empty place; else that of the key which is the next to have its whole burst again, of those that still have a unit.
-    fn room(&self, now: Ticks, start: usize, is_mine: impl Fn(usize) -> bool) -> Spot {
+    fn room(&self, now: Ticks, is_mine: impl Fn(usize) -> bool) -> Spot {
         let mut best = None;
-        for (index, slot) in self.from(start) {
+        for (index, slot) in self.slots.iter().enumerate() {
             if is_mine(index) {
                 continue;
             }
-            if slot.name.load(Ordering::Acquire) == 0 {
+            if slot.word.load(Ordering::Acquire) == 0 {
                 return Spot::Free(index);
             }
             let tat = slot.tat();
@@ -157,32 +158,37 @@ impl<const WAYS: usize> Set<WAYS> {
         best.map_or(Spot::Overflow, |(_, index)| Spot::Free(index))
     }
 
-    pub(super) fn held(&self, name: u64, start: usize) -> Option<(usize, &Slot)> {
-        let mut index = start;
-        for _ in 0..WAYS {
-            let slot = self.slots.get(index)?;
-            match slot.name.load(Ordering::Acquire) {
+    pub(super) fn held(&self, name: Name) -> Option<(usize, &Slot)> {
+        for (index, slot) in self.slots.iter().enumerate() {
+            match slot.word.load(Ordering::Acquire) {
                 0 => return None,
-                found if found == name => return Some((index, slot)),
+                word if name.is_of(word) => return Some((index, slot)),
                 _ => {}
             }
-            index = if index + 1 == WAYS { 0 } else { index + 1 };
         }
         None
     }
+}
 
-    /// All places, from this one on and around.
-    fn from(&self, start: usize) -> impl Iterator<Item = (usize, &Slot)> {
-        let slots = || self.slots.iter().enumerate();
-        slots().skip(start).chain(slots().take(start))
+impl Overflow {
+    pub(super) fn of(&self, quota: &Quota) -> &AtomicU64 {
+        let Self([quick, slow]) = self;
+        if quota.interval.nanos >> 30 == 0 { quick } else { slow }
     }
 }
 
 impl Slot {
     pub(super) fn tat(&self) -> Tat {
         let nanos = self.nanos.load(Ordering::Acquire);
-        let part = self.rest.load(Ordering::Acquire) >> 16;
+        let part = (self.word.load(Ordering::Acquire) >> TOLERANCE_BITS) & (PARTS_MAX - 1);
         Tat(Span { nanos, part })
+    }
+
+    /// With the set taken.
+    pub(super) fn put(&self, name: Name, tat: Tat, tolerance: Tolerance) {
+        let word = name.0 | tat.0.part << TOLERANCE_BITS | u64::from(tolerance.0);
+        self.word.store(word, Ordering::Release);
+        self.nanos.store(tat.0.nanos, Ordering::Release);
     }
 
     /// Whether its key has not its whole burst.
@@ -197,12 +203,22 @@ impl Slot {
     }
 
     pub(super) fn tolerance(&self) -> Tolerance {
-        Tolerance(self.rest.load(Ordering::Acquire) as u16)
+        let word = self.word.load(Ordering::Acquire);
+        Tolerance((word & ((1 << TOLERANCE_BITS) - 1)) as u16)
     }
 }
 
-/// Another for each quota of a key.
-pub(super) fn name(key: LimitKey, quota: &Quota) -> u64 {
-    let (low, _) = key.halves();
-    (low ^ quota.tag).max(1)
+impl Name {
+    /// Another for each quota of a key.
+    pub(super) fn of(key: LimitKey, quota: &Quota) -> Self {
+        let (low, _) = key.halves();
+        Self(((low ^ quota.tag) >> BELOW_NAME).max(1) << BELOW_NAME)
+    }
+
+    fn is_of(self, word: u64) -> bool {
+        (self.0 ^ word) >> BELOW_NAME == 0
+    }
 }
+
+const TOLERANCE_BITS: u32 = 10;
+const BELOW_NAME: u32 = TOLERANCE_BITS + PARTS_MAX.ilog2();

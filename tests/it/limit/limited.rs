@@ -43,7 +43,7 @@ pub fn by_field() -> LimitBy {
 
 impl Limited {
     /// By the field `x-key`, over a service that answers 200.
-    pub fn new(quotas: impl TryInto<Quotas, Error = QuotaError>) -> Self {
+    pub fn new(quotas: impl TryInto<Quotas, Error: Into<QuotaError>>) -> Self {
         Self::with(quotas, |layer| layer)
     }
 }
@@ -51,7 +51,7 @@ impl Limited {
 impl<St: LimitStore> Limited<St> {
     /// With a layer that is changed first.
     pub fn with(
-        quotas: impl TryInto<Quotas, Error = QuotaError>,
+        quotas: impl TryInto<Quotas, Error: Into<QuotaError>>,
         change: impl FnOnce(TestLimit) -> TestLimit<St>,
     ) -> Self {
         Self::over(quotas, change, Inner::new(|_, _| response(&[], "done")))
@@ -59,7 +59,7 @@ impl<St: LimitStore> Limited<St> {
 
     /// Over another service.
     pub fn over(
-        quotas: impl TryInto<Quotas, Error = QuotaError>,
+        quotas: impl TryInto<Quotas, Error: Into<QuotaError>>,
         change: impl FnOnce(TestLimit) -> TestLimit<St>,
         inner: Inner,
     ) -> Self {
