@@ -38,62 +38,59 @@ impl fmt::Debug for LimitKey {
 /// Takes the parts of a key. Each stands in it with its length, so that no two lists of parts are alike.
 pub struct KeyParts {
     secret: [u8; 16],
-    /// What has not gone into a hasher: one step over all of a short key is much quicker than one for each part.
-    bytes: [u8; SHORT],
-    length: usize,
+    /// What has not gone into a hasher, in whole words: most keys are short, and one step over all of such a one is quicker than one for
+    /// each part.
+    words: [[u8; 8]; SHORT],
+    count: usize,
     /// Of a key that is not short.
     hasher: Option<SipHasher13>,
 }
 
 impl KeyParts {
     pub(crate) fn new(secret: &[u8; 16]) -> Self {
-        Self { secret: *secret, bytes: [0; SHORT], length: 0, hasher: None }
+        Self { secret: *secret, words: [[0; 8]; SHORT], count: 0, hasher: None }
     }
 
     /// One part more.
     #[inline]
     pub fn part(&mut self, bytes: &[u8]) {
-        // None has the length that ends a section; and none has four gigabytes.
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_add(1);
-        self.write(&length.to_le_bytes());
-        self.write(bytes);
+        self.word(bytes.len() as u64);
+        let (words, rest) = bytes.as_chunks();
+        words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
+        if !rest.is_empty() {
+            // The length tells how much of it is there.
+            self.word(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
     }
 
-    /// What one member of a [`LimitBy`] gives stands between its kind and an end, so that none looks like another, nor like two.
+    /// What one member of a [`LimitBy`] gives stands behind its kind. Where a length is expected a kind is none, since no part is so long: so no
+    /// member looks like another, nor like two.
     #[inline]
-    fn section(
-        &mut self,
-        kind: Kind,
-        give: impl FnOnce(&mut Self) -> Result<(), Keyless>,
-    ) -> Result<(), Keyless> {
-        self.write(&[kind as u8]);
-        give(self)?;
-        self.write(&[0; 4]);
-        Ok(())
+    fn section(&mut self, kind: Kind) {
+        self.word(1 << 63 | kind as u64);
     }
 
     #[inline]
-    fn write(&mut self, bytes: &[u8]) {
-        let end = self.length.saturating_add(bytes.len());
-        match self.bytes.get_mut(self.length..end) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.length = end;
+    fn word(&mut self, word: u64) {
+        match self.words.get_mut(self.count) {
+            Some(place) => {
+                *place = word.to_le_bytes();
+                self.count += 1;
             }
-            None => self.write_through(bytes),
+            None => self.word_through(word),
         }
     }
 
     #[cold]
-    fn write_through(&mut self, bytes: &[u8]) {
+    fn word_through(&mut self, word: u64) {
         let hasher = self.hasher.get_or_insert_with(|| SipHasher13::new_with_key(&self.secret));
-        hasher.write(self.bytes.get(..self.length).unwrap_or_default());
-        hasher.write(bytes);
-        self.length = 0;
+        hasher.write(self.words.as_flattened());
+        self.count = 0;
+        self.word(word);
     }
 
     pub(crate) fn key(&mut self) -> LimitKey {
-        let rest = self.bytes.get(..self.length).unwrap_or_default();
+        let rest = self.words.get(..self.count).unwrap_or_default().as_flattened();
         LimitKey(match &mut self.hasher {
             None => SipHasher13::new_with_key(&self.secret).hash(rest).as_bytes(),
             Some(hasher) => {
@@ -301,7 +298,7 @@ impl LimitBy {
     /// The one key of all requests that have none.
     pub(crate) fn key_of_keyless(secret: &[u8; 16]) -> LimitKey {
         let mut parts = KeyParts::new(secret);
-        let _ = parts.section(Kind::Keyless, |_| Ok(()));
+        parts.section(Kind::Keyless);
         parts.key()
     }
 
@@ -313,36 +310,34 @@ impl LimitBy {
 impl Part {
     fn give(&self, request: RequestHead<'_>, to: &mut KeyParts) -> Result<(), Keyless> {
         match self {
-            Self::Everyone => Ok(()),
+            Self::Everyone => {}
             Self::Client { address, .. } => {
                 let network = address.network_of(request).ok_or(Keyless::Unknown)?;
-                to.section(Kind::Client, |to| {
-                    match network.address() {
-                        IpAddr::V4(address) => to.part(&address.octets()),
-                        IpAddr::V6(address) => to.part(&address.octets()),
-                    }
-                    Ok(())
-                })
+                to.section(Kind::Client);
+                match network.address() {
+                    IpAddr::V4(address) => to.part(&address.octets()),
+                    IpAddr::V6(address) => to.part(&address.octets()),
+                }
             }
             Self::Header(name) => {
                 let lines = request.headers.get_all(name);
                 lines.iter().next().ok_or(Keyless::Header)?;
-                to.section(Kind::Header, |to| {
-                    to.part(name.as_str().as_bytes());
-                    lines.iter().for_each(|line| to.part(line.as_bytes()));
-                    Ok(())
-                })
+                to.section(Kind::Header);
+                to.part(name.as_str().as_bytes());
+                lines.iter().for_each(|line| to.part(line.as_bytes()));
             }
             Self::Principal => {
                 let who = request.extensions.get::<Principal>().ok_or(Keyless::Principal)?;
-                to.section(Kind::Principal, |to| {
-                    to.part(who.issuer().as_bytes());
-                    to.part(who.subject().as_bytes());
-                    Ok(())
-                })
+                to.section(Kind::Principal);
+                to.part(who.issuer().as_bytes());
+                to.part(who.subject().as_bytes());
             }
-            Self::With { kind, parts, .. } => to.section(*kind, |to| parts(request, to)),
+            Self::With { kind, parts, .. } => {
+                to.section(*kind);
+                parts(request, to)?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -371,8 +366,8 @@ impl fmt::Debug for Part {
     }
 }
 
-/// The bytes of a key that goes into the hasher at once.
-const SHORT: usize = 64;
+/// The words of a key that goes into the hasher at once.
+const SHORT: usize = 8;
 
 #[cfg(test)]
 mod tests;
