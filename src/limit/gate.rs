@@ -56,6 +56,8 @@ pub(crate) struct Gate<St, C> {
     pub(crate) store: Arc<St>,
     pub(crate) clock: C,
     pub(crate) shared: Arc<Shared>,
+    /// Whether nothing is done with the response of a request that is let through.
+    is_plain: bool,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +101,22 @@ pub(crate) enum Passage<St, C> {
 }
 
 impl<St, C> Gate<St, C> {
+    pub(crate) fn new(settings: Settings, store: Arc<St>, clock: C, shared: Arc<Shared>) -> Self {
+        let shows = settings.disclosure.fields != RateLimitFields::None;
+        let is_plain = !shows && !settings.settling.is_on();
+        Self { settings, store, clock, shared, is_plain }
+    }
+
+    /// Whether a request may go inwards, and nothing else is to be done. It is counted then.
+    #[inline]
+    pub(crate) fn lets_through(&self, verdict: &Verdict) -> bool {
+        let is_so = self.is_plain && verdict.outcome == Outcome::Admitted;
+        if is_so {
+            self.shared.counts.admitted();
+        }
+        is_so
+    }
+
     /// The key of a request, its quotas and its cost.
     pub(crate) fn asked(&self, request: RequestHead<'_>) -> Asked {
         let Some(cost) = self.settings.cost.of(request) else { return Asked::Nothing };

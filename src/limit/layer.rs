@@ -326,7 +326,7 @@ impl<St, C> RateLimitLayer<St, C> {
         C: Clone,
     {
         let (settings, store) = (self.settings.clone(), self.store.clone());
-        Gate { settings, store, clock: self.clock.clone(), shared: self.shared.clone() }
+        Gate::new(settings, store, self.clock.clone(), self.shared.clone())
     }
 }
 
@@ -340,7 +340,7 @@ impl<S, St: LimitStore, C: Clock + Clone> Layer<S> for RateLimitLayer<St, C> {
 
 impl<St, C: Clone> Clone for RateLimitLayer<St, C> {
     fn clone(&self) -> Self {
-        let Gate { settings, store, clock, shared } = self.gate();
+        let Gate { settings, store, clock, shared, .. } = self.gate();
         Self { settings, store, clock, shared }
     }
 }

@@ -64,6 +64,9 @@ where
         };
         let (quotas, now) = (gate.quotas(&charging), gate.now());
         match gate.store.charge_now(charging.key, quotas, charging.cost, now) {
+            Some(verdict) if gate.lets_through(&verdict) => {
+                RateLimitFuture::passing(&mut self.inner, request, None)
+            }
             Some(verdict) => {
                 let passage = gate.judge(charging, verdict, Against::Store, &mut request);
                 self.go(passage, request)
