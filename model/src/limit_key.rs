@@ -4,8 +4,8 @@
 pub(crate) struct LimitKey(pub(crate) u64);
 
 impl LimitKey {
-    /// Its name, and the beginning of the first set.
+    /// Its name, which is read from the upper end, and the first set.
     pub(crate) fn halves(self) -> (u64, u64) {
-        (self.0, 0)
+        (self.0.rotate_right(8), 0)
     }
 }
