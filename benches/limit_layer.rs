@@ -69,7 +69,7 @@ where
     let mut all: Vec<_> = Vec::with_capacity(requests);
     for _ in 0..requests {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let address = Ipv4Addr::from(0x0a00_0000 | (seed >> 8) % ADDRESSES as u32);
+        let address = Ipv4Addr::from(0x0a00_0000 + (seed >> 8) % ADDRESSES as u32);
         let mut request = Request::get("https://shop.example/orders/7").body(Body::empty())?;
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((address, 443))));
         all.push(request);
@@ -87,7 +87,7 @@ where
 
 fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[derive(Clone, Copy)]

@@ -35,8 +35,8 @@ fn main() -> Result<(), BoxError> {
                 keys,
                 threads,
                 RATIO,
-                Governor::new(DefaultClock::default(), digests()),
-                Digested::new()?,
+                &Governor::new(DefaultClock::default(), digests()),
+                &Digested::new()?,
             )?;
         }
     }
@@ -47,8 +47,8 @@ fn main() -> Result<(), BoxError> {
             keys,
             1,
             None,
-            Governor::new(DefaultClock::default(), numbers()),
-            Here::new(SystemClock::new())?,
+            &Governor::new(DefaultClock::default(), numbers()),
+            &Here::new(SystemClock::new())?,
         )?;
     }
     clocks();
@@ -170,8 +170,8 @@ fn row(
     keys: &[u64],
     threads: usize,
     allowed: Option<f64>,
-    governor: impl Limiter,
-    here: impl Limiter,
+    governor: &impl Limiter,
+    here: &impl Limiter,
 ) -> Result<(), BoxError> {
     let asked: Vec<_> = (0..threads).map(|_| Asked::new()).collect();
     // Every key is there before it is timed.
@@ -182,8 +182,8 @@ fn row(
     for round in 0..ROUNDS {
         // Other keys each time.
         let from = round * CHECKS / ROUNDS;
-        theirs.push(time(&governor, keys, from, &asked));
-        ours.push(time(&here, keys, from, &asked));
+        theirs.push(time(governor, keys, from, &asked));
+        ours.push(time(here, keys, from, &asked));
     }
     let (theirs, ours) = (median(&mut theirs), median(&mut ours));
     let ratio = ours / theirs;

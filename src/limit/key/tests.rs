@@ -24,7 +24,10 @@ fn parts_of_different_kinds_never_look_alike() {
     request.extensions_mut().insert(address);
     request.extensions_mut().insert(Principal::new("x-api-key", "aaaaaaaaaaaaaaaa"));
     let with = |parts: &'static [&'static [u8]]| {
-        LimitBy::with(move |_, to| Some(parts.iter().for_each(|part| to.part(part))))
+        LimitBy::with(move |_, to| {
+            parts.iter().for_each(|part| to.part(part));
+            Some(())
+        })
     };
     let whole = ClientAddress::of_peer(|peer: &IpAddr| *peer).ipv6_prefix(128);
     let peer = || LimitBy::client(whole.clone());
