@@ -17,7 +17,7 @@ use tower_governor::GovernorLayer;
 use tower_governor::governor::GovernorConfigBuilder;
 use tower_governor::key_extractor::PeerIpKeyExtractor;
 use tower_keep::BoxError;
-use tower_keep::limit::{LimitBy, Quota, RateLimitFields, RateLimitLayer};
+use tower_keep::limit::{LimitBy, MemoryLimitStore, Quota, RateLimitFields, RateLimitLayer};
 
 fn main() -> Result<(), BoxError> {
     println!("medians of {ROUNDS} rounds by turns, in ns; allowed in brackets\n");
@@ -40,7 +40,8 @@ where
 {
     let peer = LimitBy::peer(|info: &ConnectInfo<SocketAddr>| info.0.ip());
     let quota = Quota::per_second(1_000_000);
-    let mut ours = RateLimitLayer::new(quota, peer)?.fields(fields).layer(Echo);
+    let store = MemoryLimitStore::with_bytes_max(ADDRESSES * KEY_BYTES);
+    let mut ours = RateLimitLayer::new(quota, peer)?.store(store).fields(fields).layer(Echo);
     let mut service = Echo;
     let (mut alone, mut governed, mut limited) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -109,5 +110,7 @@ impl Service<Request<Body>> for Echo {
 }
 
 const ADDRESSES: usize = 100_000;
+/// What the table is given for an address.
+const KEY_BYTES: usize = 48;
 const BATCH: usize = 2_000;
 const ROUNDS: usize = 401;

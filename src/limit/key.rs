@@ -14,18 +14,20 @@ use crate::limit::refusal::Keyless;
 
 /// A key as stores see it: 16 bytes, a digest with a secret that nobody outside can make or read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LimitKey([u8; 16]);
+pub struct LimitKey {
+    low: u64,
+    high: u64,
+}
 
 impl LimitKey {
     /// The bytes of the digest.
     pub fn to_bytes(self) -> [u8; 16] {
-        self.0
+        (u128::from(self.high) << 64 | u128::from(self.low)).to_le_bytes()
     }
 
     /// Both halves.
     pub(crate) fn halves(self) -> (u64, u64) {
-        let both = u128::from_le_bytes(self.0);
-        (both as u64, (both >> 64) as u64)
+        (self.low, self.high)
     }
 }
 
@@ -91,13 +93,14 @@ impl KeyParts {
 
     pub(crate) fn key(&mut self) -> LimitKey {
         let rest = self.words.get(..self.count).unwrap_or_default().as_flattened();
-        LimitKey(match &mut self.hasher {
-            None => SipHasher13::new_with_key(&self.secret).hash(rest).as_bytes(),
+        let digest = match &mut self.hasher {
+            None => SipHasher13::new_with_key(&self.secret).hash(rest),
             Some(hasher) => {
                 hasher.write(rest);
-                hasher.finish128().as_bytes()
+                hasher.finish128()
             }
-        })
+        };
+        LimitKey { low: digest.h1, high: digest.h2 }
     }
 }
 
