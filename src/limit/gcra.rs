@@ -69,7 +69,9 @@ pub(crate) fn debit(tat: Option<Tat>, now: Ticks, quota: &Quota, units: u64) -> 
     let owed = quota.sum(had, quota.time_of(units));
     // What it owes already is not forgiven by the bound.
     let owed = owed.min(Span { nanos: most, part: 0 }).max(had);
-    Tat(Span { nanos: now.as_nanos().saturating_add(owed.nanos), part: owed.part })
+    let owed = Span { nanos: now.as_nanos().saturating_add(owed.nanos), part: owed.part };
+    // At the end of the clock nothing can be put off any more, and nothing is forgiven either.
+    Tat(owed).max(tat.unwrap_or_default())
 }
 
 /// So much was not used after all. A key never has more than its whole burst, whatever it is given back.
@@ -98,6 +100,14 @@ pub(crate) fn remaining(quota: &Quota, backlog: Span) -> u64 {
     let interval = parts(quota.interval).max(1);
     let units = (parts(quota.full) - parts(backlog)) / interval;
     u64::try_from(units).unwrap_or(u64::MAX).min(quota.burst_max())
+}
+
+/// How many units more a key can owe until it waits for two whole bursts.
+pub(crate) fn room_for_penalty(quota: &Quota, backlog: Span) -> u64 {
+    let most = quota.full.nanos.saturating_mul(2);
+    let left = u128::from(most.saturating_sub(backlog.rounded_up_nanos()));
+    let units = left * u128::from(quota.amount()) / u128::from(quota.period.max(1));
+    u64::try_from(units).unwrap_or(u64::MAX)
 }
 
 /// How long until so much is admitted, if nobody else asks: to the nanosecond, rounded up. `None` if never.
