@@ -10,7 +10,7 @@ use tower_service::Service;
 use crate::clock::Clock;
 use crate::head::RequestHead;
 use crate::limit::body::RateLimitBody;
-use crate::limit::future::{Asking, RateLimitFuture};
+use crate::limit::future::{Asking, Attempt, RateLimitFuture};
 use crate::limit::gate::{Against, Asked, Charging, Gate, Passage};
 use crate::limit::store::LimitStore;
 
@@ -110,6 +110,7 @@ impl<S, St: LimitStore, C: Clock> RateLimit<S, St, C> {
         let inner = self.inner.clone();
         self.inner = inner.clone();
         let late = gate.clock.sleep(gate.settings.store_deadline);
-        RateLimitFuture::asking(Asking { verdict, late, way, charging, inner, request, gate })
+        let attempt = Attempt::new(gate.shared.clone(), way);
+        RateLimitFuture::asking(Asking { verdict, late, attempt, charging, inner, request, gate })
     }
 }
