@@ -251,7 +251,7 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         });
         if let Some(settlement) = settlement.as_ref().filter(|_| self.settings.settling.by_handler)
         {
-            request.extensions_mut().insert(Charge::new(settlement.clone()));
+            Charge::add(request.extensions_mut(), settlement.clone());
         }
         if !shows && settlement.is_none() {
             return None;

@@ -208,8 +208,7 @@ impl<St, C> RateLimitLayer<St, C> {
         self.with(|settings| settings.settling.by_body_bytes = true)
     }
 
-    /// The handler tells what a request has really cost: a [`Charge`](crate::limit::Charge) is in the extensions of every request that is
-    /// charged.
+    /// The handler tells what a request has really cost: a [`Charge`](crate::limit::Charge) is in the extensions of every request.
     #[must_use]
     pub fn settled_by_handler(self) -> Self {
         self.with(|settings| settings.settling.by_handler = true)

@@ -12,6 +12,7 @@ use crate::head::RequestHead;
 use crate::limit::body::RateLimitBody;
 use crate::limit::future::{Asking, Attempt, RateLimitFuture};
 use crate::limit::gate::{Against, Asked, Charging, Gate, Passage};
+use crate::limit::settling::Charge;
 use crate::limit::store::LimitStore;
 
 /// A service with a limit in front of it; made by [`RateLimitLayer`](crate::limit::RateLimitLayer).
@@ -55,6 +56,9 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let gate = &self.gate;
+        if gate.settings.settling.by_handler {
+            Charge::expect(request.extensions_mut());
+        }
         let charging = match gate.asked(RequestHead::from(&request)) {
             Asked::Charge(charging) => charging,
             Asked::Nothing => return self.go(Passage::Open(None), request),
