@@ -202,7 +202,8 @@ impl<St, C> RateLimitLayer<St, C> {
     }
 
     /// A request costs the bytes of its response's body that were sent, once there are no more: quotas are in bytes then, and
-    /// [`cost`](Self::cost) is what is reserved before.
+    /// [`cost`](Self::cost) is what is reserved before. Of that nothing is given back where the body is dropped before its end, as it is
+    /// when a client goes away.
     #[must_use]
     pub fn settle_body_bytes(self) -> Self {
         self.with(|settings| settings.settling.by_body_bytes = true)
