@@ -32,25 +32,37 @@ pin_project! {
 /// Counts bytes, and settles a charge by them when no more come.
 pub(crate) struct Counting {
     bytes: u64,
+    /// Whether that is all: nobody has left before.
+    is_whole: bool,
     settles: Arc<dyn Settles>,
 }
 
 impl Counting {
     pub(crate) fn new(settles: Arc<dyn Settles>) -> Self {
-        Self { bytes: 0, settles }
+        Self { bytes: 0, is_whole: false, settles }
     }
 }
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        self.settles.settle(self.bytes);
+        // R19: who resets his stream gets nothing back.
+        let least = if self.is_whole { 0 } else { self.settles.cost() };
+        self.settles.settle(self.bytes.max(least));
+    }
+}
+
+fn end(counting: &mut Option<Counting>) {
+    if let Some(mut counting) = counting.take() {
+        counting.is_whole = true;
     }
 }
 
 impl<B: Body> RateLimitBody<B> {
-    pub(crate) fn passing(body: B, counting: Option<Counting>) -> Self {
+    pub(crate) fn passing(body: B, mut counting: Option<Counting>) -> Self {
         // Nobody need poll a body that has ended.
-        let counting = counting.filter(|_| !body.is_end_stream());
+        if body.is_end_stream() {
+            end(&mut counting);
+        }
         Self { state: State::Passing { body, counting } }
     }
 }
@@ -67,15 +79,20 @@ impl<B: Body> Body for RateLimitBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled<B::Error> {
         match self.project().state.project() {
-            StateProj::Passing { body, counting } => {
-                let polled = poll_owned(body, cx);
+            StateProj::Passing { mut body, counting } => {
+                let polled = poll_owned(body.as_mut(), cx);
                 match &polled {
                     Poll::Ready(Some(Ok(frame))) => {
-                        if let (Some(counting), Some(data)) = (counting, frame.data_ref()) {
+                        if let (Some(counting), Some(data)) = (counting.as_mut(), frame.data_ref())
+                        {
                             counting.bytes = counting.bytes.saturating_add(data.len() as u64);
                         }
+                        // A server that sees the end need not ask for it.
+                        if frame.is_trailers() || body.is_end_stream() {
+                            end(counting);
+                        }
                     }
-                    Poll::Ready(_) => *counting = None,
+                    Poll::Ready(_) => end(counting),
                     Poll::Pending => {}
                 }
                 polled

@@ -19,8 +19,8 @@ pub(crate) struct Breaker {
 pub(crate) enum Way {
     /// The store works.
     Open,
-    /// It has failed, and this one tries it again.
-    Trying,
+    /// It has failed, and this one tries it again; nobody else does until then, in ticks.
+    Trying { until: u64 },
 }
 
 impl Breaker {
@@ -36,13 +36,22 @@ impl Breaker {
         let next = now.plus(patience).as_nanos().max(1);
         let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
         let is_first = self.closed_until.compare_exchange(closed_until, next, success, failure);
-        is_first.is_ok().then_some(Way::Trying)
+        is_first.is_ok().then_some(Way::Trying { until: next })
     }
 
     pub(crate) fn worked(&self, way: Way) {
-        if way == Way::Trying {
+        if matches!(way, Way::Trying { .. }) {
             self.failures.store(0, Ordering::Release);
             self.closed_until.store(0, Ordering::Release);
+        }
+    }
+
+    /// Whoever tried it has gone before there was an answer, so that the next may try: a client that leaves does not keep the store from
+    /// being asked.
+    pub(crate) fn left(&self, way: Way) {
+        if let Way::Trying { until } = way {
+            let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
+            let _ = self.closed_until.compare_exchange(until, 1, success, failure);
         }
     }
 
@@ -72,6 +81,25 @@ mod tests {
         Ticks::from_nanos(millis * 1_000_000)
     }
 
+    fn trying(until: u64) -> Way {
+        Way::Trying { until: until * 1_000_000 }
+    }
+
+    #[test]
+    fn when_the_one_that_tries_goes_away_the_next_one_tries_at_once() {
+        let breaker = Breaker::default();
+        breaker.failed(Way::Open, at(0));
+        let first = breaker.way(at(100), PATIENCE).unwrap();
+        breaker.left(first);
+        let second = breaker.way(at(101), PATIENCE);
+        assert_eq!(second, Some(trying(151)));
+        breaker.left(first);
+        assert_eq!(breaker.way(at(102), PATIENCE), None, "it was another that left");
+        breaker.failed(trying(151), at(103));
+        breaker.left(trying(151));
+        assert_eq!(breaker.way(at(104), PATIENCE), None, "it had an answer");
+    }
+
     #[test]
     fn a_store_that_failed_is_spared_then_tried_by_one_and_longer_after_each_failure() {
         let breaker = Breaker::default();
@@ -80,15 +108,20 @@ mod tests {
             breaker.failed(Way::Open, at(1)); // all that were on their way
         }
         assert_eq!(breaker.way(at(100), PATIENCE), None);
-        assert_eq!(breaker.way(at(101), PATIENCE), Some(Way::Trying));
+        assert_eq!(breaker.way(at(101), PATIENCE), Some(trying(151)));
         assert_eq!(breaker.way(at(101), PATIENCE), None, "one at a time");
-        breaker.failed(Way::Trying, at(110));
+        breaker.failed(trying(151), at(110));
         assert_eq!(breaker.way(at(309), PATIENCE), None);
-        assert_eq!(breaker.way(at(310), PATIENCE), Some(Way::Trying));
+        assert_eq!(breaker.way(at(310), PATIENCE), Some(trying(360)));
         // The one that tried is never heard of again.
-        assert_eq!(breaker.way(at(360), PATIENCE), Some(Way::Trying));
-        breaker.worked(Way::Trying);
+        assert_eq!(breaker.way(at(360), PATIENCE), Some(trying(410)));
+        breaker.worked(trying(410));
         assert_eq!(breaker.way(at(361), PATIENCE), Some(Way::Open));
+        // Failures of before count no more; and who asked before it failed says nothing of now.
+        breaker.failed(Way::Open, at(400));
+        breaker.worked(Way::Open);
+        assert_eq!(breaker.way(at(499), PATIENCE), None);
+        assert_eq!(breaker.way(at(500), PATIENCE), Some(trying(550)));
     }
 
     #[test]
@@ -99,7 +132,7 @@ mod tests {
             now = now.plus(Duration::from_millis(6_400));
             let way = breaker.way(now, PATIENCE);
             assert!(way.is_some());
-            breaker.failed(way.unwrap_or(Way::Trying), now);
+            breaker.failed(way.unwrap_or(Way::Open), now);
         }
     }
 }

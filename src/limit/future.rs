@@ -15,11 +15,12 @@ use crate::clock::{Clock, Sleep};
 use crate::limit::after::After;
 use crate::limit::body::RateLimitBody;
 use crate::limit::breaker::Way;
-use crate::limit::gate::{Against, Charging, Gate, Passage};
+use crate::limit::gate::{Against, Charging, Gate, Passage, Shared};
 use crate::limit::store::LimitStore;
 use crate::limit::verdict::Verdict;
 use crate::store::StoreError;
 use crate::store::ledger::Wait;
+use crate::time::Ticks;
 
 pin_project! {
     /// The future of [`RateLimit`](crate::limit::RateLimit).
@@ -47,11 +48,44 @@ pub(crate) struct Asking<S, ReqBody, St, C> {
     pub(crate) verdict: Wait<'static, Result<Verdict, StoreError>>,
     /// When it has waited long enough.
     pub(crate) late: Option<Sleep>,
-    pub(crate) way: Way,
+    pub(crate) attempt: Attempt,
     pub(crate) charging: Charging,
     pub(crate) inner: S,
     pub(crate) request: Request<ReqBody>,
     pub(crate) gate: Arc<Gate<St, C>>,
+}
+
+/// A question to the store. Whoever leaves before the answer makes room for others.
+pub(crate) struct Attempt {
+    shared: Arc<Shared>,
+    /// `None` once there is an answer.
+    way: Option<Way>,
+}
+
+impl Attempt {
+    pub(crate) fn new(shared: Arc<Shared>, way: Way) -> Self {
+        Self { shared, way: Some(way) }
+    }
+
+    fn worked(mut self) {
+        if let Some(way) = self.way.take() {
+            self.shared.breaker.worked(way);
+        }
+    }
+
+    fn failed(mut self, now: Ticks) {
+        if let Some(way) = self.way.take() {
+            self.shared.breaker.failed(way, now);
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(way) = self.way {
+            self.shared.breaker.left(way);
+        }
+    }
 }
 
 /// A request that waits for the inner service.
@@ -79,15 +113,15 @@ where
     S: Service<Request<ReqBody>>,
 {
     fn answered(self, verdict: Option<Verdict>) -> State<S, S::Future, ReqBody, St, C> {
-        let Self { way, charging, inner, mut request, gate, .. } = self;
+        let Self { attempt, charging, inner, mut request, gate, .. } = self;
         let passage = match verdict {
             Some(verdict) => {
-                gate.shared.breaker.worked(way);
+                attempt.worked();
                 gate.judge(charging, verdict, Against::Store, &mut request)
             }
             None => {
                 gate.shared.counts.store_failed();
-                gate.shared.breaker.failed(way, gate.now());
+                attempt.failed(gate.now());
                 gate.without_store(charging, &mut request)
             }
         };

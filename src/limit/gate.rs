@@ -3,8 +3,8 @@
 use std::future::{Future as _, poll_fn};
 use std::num::NonZeroU64;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ use crate::limit::disclosure::Disclosure;
 use crate::limit::failure::StoreFailure;
 use crate::limit::headers::{RateLimitFields, Told};
 use crate::limit::key::{LimitBy, LimitKey};
+use crate::limit::layer::RateLimitLayer;
+use crate::limit::memory::MemoryLimitStore;
 use crate::limit::no_key::NoKey;
 use crate::limit::quota::Quotas;
 use crate::limit::refusal::Keyless;
@@ -47,7 +49,8 @@ pub(crate) struct Settings {
     pub(crate) is_shadow: bool,
     pub(crate) disclosure: Disclosure,
     pub(crate) store_deadline: Duration,
-    pub(crate) store_failure: StoreFailure,
+    /// `None` where nothing was said.
+    pub(crate) store_failure: Option<StoreFailure>,
 }
 
 /// What decides: the settings of a layer, and what its clones share.
@@ -66,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) counts: Counts,
     /// How many adjustments are on their way to the store.
     pub(crate) adjusting: AtomicUsize,
+    /// What counts while the store fails, if nothing else is said; made when it first does.
+    local: OnceLock<StoreFailure>,
 }
 
 /// What a request is to be charged.
@@ -163,9 +168,10 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
             return Passage::Open(self.admitted(charging, verdict, against, request));
         }
         self.shared.counts.refused();
-        if verdict.outcome == Outcome::Refused {
-            self.penalize(&charging, &verdict, against);
-        }
+        let verdict = match verdict.outcome {
+            Outcome::Refused => self.penalize(&charging, verdict, against),
+            _ => verdict,
+        };
         let (quotas, own) = (self.quotas(&charging), charging.quotas.as_deref());
         let disclosure = &self.settings.disclosure;
         let cost = charging.cost.get();
@@ -189,6 +195,13 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         Passage::Closed(Box::new(Response::from_parts(response, words)))
     }
 
+    fn store_failure(&self) -> &StoreFailure {
+        self.settings.store_failure.as_ref().unwrap_or_else(|| {
+            let local = || MemoryLimitStore::with_bytes_max(RateLimitLayer::STORE_BYTES_MAX);
+            self.shared.local.get_or_init(|| StoreFailure::Local(local()))
+        })
+    }
+
     /// What follows where the store cannot say anything, and nothing else may.
     pub(crate) fn without_store<B>(
         self: &Arc<Self>,
@@ -196,7 +209,7 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         request: &mut Request<B>,
     ) -> Passage<St, C> {
         self.shared.counts.without_store();
-        match &self.settings.store_failure {
+        match self.store_failure() {
             StoreFailure::Open => Passage::Open(None),
             StoreFailure::Closed if self.settings.is_shadow => Passage::Open(None),
             StoreFailure::Closed => {
@@ -217,12 +230,12 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
     /// Puts right what was charged. `false` where it has to be waited for.
     pub(crate) fn adjust_now(&self, charging: &Charging, by: Adjustment, against: Against) -> bool {
         let (quotas, now) = (self.quotas(charging), self.now());
-        match (against, &self.settings.store_failure) {
-            (Against::Store, _) => self.store.adjust_now(charging.key, quotas, by, now),
-            (Against::Local, StoreFailure::Local(local)) => {
-                local.adjust_now(charging.key, quotas, by, now)
-            }
-            (Against::Local, _) => true,
+        if against == Against::Store {
+            return self.store.adjust_now(charging.key, quotas, by, now);
+        }
+        match self.store_failure() {
+            StoreFailure::Local(local) => local.adjust_now(charging.key, quotas, by, now),
+            _ => true,
         }
     }
 
@@ -258,7 +271,7 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         });
         if let Some(settlement) = settlement.as_ref().filter(|_| self.settings.settling.by_handler)
         {
-            request.extensions_mut().insert(Charge::new(settlement.clone()));
+            Charge::add(request.extensions_mut(), settlement.clone());
         }
         if !shows && settlement.is_none() {
             return None;
@@ -270,17 +283,26 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         Some(Box::new(After::admitted(self.clone(), shown, settlement)))
     }
 
-    /// Charges for having been refused, but never so that the key waits longer than for two bursts.
-    fn penalize(self: &Arc<Self>, charging: &Charging, verdict: &Verdict, against: Against) {
-        let Some(penalty) = self.settings.penalty else { return };
-        let quotas = self.quotas(charging);
-        let has_enough = verdict
-            .standings(quotas)
-            .any(|standing| standing.refill() >= standing.quota().refill().saturating_mul(2));
+    /// Charges for having been refused, but never so that the key waits longer than for two bursts. What the client is told follows from
+    /// how the key stands then: whoever comes when he was told to is admitted.
+    fn penalize(
+        self: &Arc<Self>,
+        charging: &Charging,
+        verdict: Verdict,
+        against: Against,
+    ) -> Verdict {
         // Others would pay for it where the number is shared.
-        if !has_enough && !verdict.is_overflow {
-            Settlement::new(self.clone(), charging.clone(), false, against)
-                .adjust(Adjustment::Debit(penalty.get()));
+        let Some(penalty) = self.settings.penalty.filter(|_| !verdict.is_overflow) else {
+            return verdict;
+        };
+        let quotas = self.quotas(charging);
+        let units = verdict.room_for_penalty(quotas).min(penalty.get());
+        if units == 0 {
+            return verdict;
         }
+        let verdict = verdict.with_debit(quotas, units);
+        Settlement::new(self.clone(), charging.clone(), false, against)
+            .adjust(Adjustment::Debit(units));
+        verdict
     }
 }

@@ -201,7 +201,8 @@ impl LimitBy {
     /// however long it is.
     ///
     /// **A client can send any value**, and with each another it is another client, unless somebody further out has set the
-    /// field or checked it. Where nobody has, count by [`peer`](Self::peer) too, in a limit of its own.
+    /// field or checked it. Whoever checks it must refuse a request that has more than one line of it: who looks at the first alone, as
+    /// `HeaderMap::get` does, lets a client through that sends a second, another each time. Where nobody has, count by [`peer`](Self::peer) too, in a limit of its own.
     ///
     /// A request without the field has no key.
     ///

@@ -98,7 +98,7 @@ impl<C: Clock> RateLimitLayer<MemoryLimitStore, C> {
             no_key: NoKey::default(),
             is_shadow: false,
             store_deadline: RateLimitLayer::STORE_DEADLINE,
-            store_failure: StoreFailure::Open,
+            store_failure: None,
         };
         let store = Arc::new(MemoryLimitStore::with_bytes_max(RateLimitLayer::STORE_BYTES_MAX));
         Ok(Self { settings, store, clock, shared: Arc::default() })
@@ -107,7 +107,7 @@ impl<C: Clock> RateLimitLayer<MemoryLimitStore, C> {
 
 impl<St, C> RateLimitLayer<St, C> {
     /// Keeps what keys have used in another store. Where that fails, requests are counted in this process; another
-    /// choice is [`on_store_failure`](Self::on_store_failure).
+    /// choice is [`on_store_failure`](Self::on_store_failure), before or behind this.
     ///
     /// ```
     /// use tower_keep::limit::{LimitBy, MemoryLimitStore, Quota, RateLimitLayer};
@@ -119,16 +119,15 @@ impl<St, C> RateLimitLayer<St, C> {
     /// ```
     #[must_use]
     pub fn store<Other: LimitStore>(self, store: Other) -> RateLimitLayer<Other, C> {
-        let local = MemoryLimitStore::with_bytes_max(RateLimitLayer::STORE_BYTES_MAX);
-        let settings = Settings { store_failure: StoreFailure::Local(local), ..self.settings };
-        let (store, clock) = (Arc::new(store), self.clock);
-        RateLimitLayer { settings, store, clock, shared: self.shared }
+        let Self { settings, clock, .. } = self;
+        // What is known of how the other store works says nothing of this one.
+        RateLimitLayer { settings, store: Arc::new(store), clock, shared: Arc::default() }
     }
 
     /// What to do while the store fails or does not answer in time; for a store that is not in this process.
     #[must_use]
     pub fn on_store_failure(self, store_failure: StoreFailure) -> Self {
-        self.with(|settings| settings.store_failure = store_failure)
+        self.with(|settings| settings.store_failure = Some(store_failure))
     }
 
     /// How long the store may take, where the clock keeps the time. One that has failed or was late is not asked for a tenth of a second
@@ -203,14 +202,14 @@ impl<St, C> RateLimitLayer<St, C> {
     }
 
     /// A request costs the bytes of its response's body that were sent, once there are no more: quotas are in bytes then, and
-    /// [`cost`](Self::cost) is what is reserved before.
+    /// [`cost`](Self::cost) is what is reserved before. Of that nothing is given back where the body is dropped before its end, as it is
+    /// when a client goes away.
     #[must_use]
     pub fn settle_body_bytes(self) -> Self {
         self.with(|settings| settings.settling.by_body_bytes = true)
     }
 
-    /// The handler tells what a request has really cost: a [`Charge`](crate::limit::Charge) is in the extensions of every request that is
-    /// charged.
+    /// The handler tells what a request has really cost: a [`Charge`](crate::limit::Charge) is in the extensions of every request.
     #[must_use]
     pub fn settled_by_handler(self) -> Self {
         self.with(|settings| settings.settling.by_handler = true)
@@ -249,7 +248,7 @@ impl<St, C> RateLimitLayer<St, C> {
         self.refund_when(is_cache_hit)
     }
 
-    /// Charges so much for being refused, so that who does not wait waits longer; for two bursts at most. If nothing is said, a request that
+    /// Charges so much for being refused, so that who does not wait waits longer; for two bursts at most, and `Retry-After` says for how long. If nothing is said, a request that
     /// is refused changes nothing.
     #[must_use]
     pub fn penalty(self, penalty: NonZeroU64) -> Self {

@@ -209,7 +209,11 @@ impl Span {
     }
 
     pub(crate) const fn rounded_up(self) -> Duration {
-        Duration::from_nanos(self.nanos.saturating_add((self.part > 0) as u64))
+        Duration::from_nanos(self.rounded_up_nanos())
+    }
+
+    pub(crate) const fn rounded_up_nanos(self) -> u64 {
+        self.nanos.saturating_add((self.part > 0) as u64)
     }
 }
 

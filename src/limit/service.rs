@@ -10,8 +10,9 @@ use tower_service::Service;
 use crate::clock::Clock;
 use crate::head::RequestHead;
 use crate::limit::body::RateLimitBody;
-use crate::limit::future::{Asking, RateLimitFuture};
+use crate::limit::future::{Asking, Attempt, RateLimitFuture};
 use crate::limit::gate::{Against, Asked, Charging, Gate, Passage};
+use crate::limit::settling::Charge;
 use crate::limit::store::LimitStore;
 
 /// A service with a limit in front of it; made by [`RateLimitLayer`](crate::limit::RateLimitLayer).
@@ -55,6 +56,9 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let gate = &self.gate;
+        if gate.settings.settling.by_handler {
+            Charge::expect(request.extensions_mut());
+        }
         let charging = match gate.asked(RequestHead::from(&request)) {
             Asked::Charge(charging) => charging,
             Asked::Nothing => return self.go(Passage::Open(None), request),
@@ -113,6 +117,7 @@ impl<S, St: LimitStore, C: Clock> RateLimit<S, St, C> {
         let inner = self.inner.clone();
         self.inner = inner.clone();
         let late = gate.clock.sleep(gate.settings.store_deadline);
-        RateLimitFuture::asking(Asking { verdict, late, way, charging, inner, request, gate })
+        let attempt = Attempt::new(gate.shared.clone(), way);
+        RateLimitFuture::asking(Asking { verdict, late, attempt, charging, inner, request, gate })
     }
 }

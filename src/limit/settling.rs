@@ -4,13 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::Extensions;
+
 use crate::cache::spawn::{CurrentRuntime, Spawn as _};
 use crate::clock::Clock;
 use crate::limit::gate::{Against, Charging, Gate, Shared};
 use crate::limit::store::{Adjustment, LimitStore};
 
 /// The charge for a request, in its extensions: for a handler that learns only at the end what the request has really cost, such as the
-/// tokens of a model's answer. There with [`RateLimitLayer::settled_by_handler`](crate::limit::RateLimitLayer::settled_by_handler).
+/// tokens of a model's answer. There with [`RateLimitLayer::settled_by_handler`](crate::limit::RateLimitLayer::settled_by_handler), also where
+/// a request is let through without being charged: then there is nothing to settle. Where several such limits are around one another, it is
+/// the charges of all of them.
 ///
 /// It is settled once: what comes first counts, and the rest does nothing. A charge that is never settled stays as it is, so that a
 /// request that breaks off is not given back. It may be settled long after the response has gone.
@@ -27,29 +31,39 @@ use crate::limit::store::{Adjustment, LimitStore};
 /// # let _ = complete;
 /// ```
 #[derive(Clone)]
-pub struct Charge(Arc<dyn Settles>);
+pub struct Charge(Arc<[Arc<dyn Settles>]>);
 
 impl Charge {
-    pub(crate) fn new(settles: Arc<dyn Settles>) -> Self {
-        Self(settles)
+    /// Whoever asks for one finds it, whether anything will have been charged or not.
+    pub(crate) fn expect(request: &mut Extensions) {
+        if request.get::<Self>().is_none() {
+            request.insert(Self(Arc::new([])));
+        }
     }
 
-    /// What was charged before the request went inwards, in units.
+    /// One more, behind those of limits further out.
+    pub(crate) fn add(request: &mut Extensions, settles: Arc<dyn Settles>) {
+        let further_out = request.get::<Self>().map_or(&[][..], |charge| &charge.0);
+        let charges = further_out.iter().cloned().chain([settles]).collect();
+        request.insert(Self(charges));
+    }
+
+    /// What was charged before the request went inwards, in units; of several limits, by the innermost. 0 where nothing was.
     pub fn cost(&self) -> u64 {
-        self.0.cost()
+        self.0.last().map_or(0, |charge| charge.cost())
     }
 
     /// The request has really cost so much. What is above [`Charge::cost`] is charged too, whether the key has so much left or not; what is
     /// below it is given back, if the layer says [`refund_unused`](crate::limit::RateLimitLayer::refund_unused).
     ///
-    /// `false` if it was settled before.
+    /// `false` if it was settled before, or nothing was charged.
     pub fn settle(&self, cost: u64) -> bool {
-        self.0.settle(cost)
+        self.0.iter().filter(|charge| charge.settle(cost)).count() > 0
     }
 
-    /// The request has cost nothing. `false` if it was settled before.
+    /// The request has cost nothing. `false` if it was settled before, or nothing was charged.
     pub fn refund(&self) -> bool {
-        self.0.refund()
+        self.0.iter().filter(|charge| charge.refund()).count() > 0
     }
 }
 

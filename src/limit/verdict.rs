@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::limit::gcra::{remaining, wait};
+use crate::limit::gcra::{Tat, debit, remaining, room_for_penalty, wait};
 use crate::limit::quota::{Quota, Quotas, Span};
+use crate::time::Ticks;
 
 /// Whether a charge was admitted, and how each of its quotas stands.
 ///
@@ -69,6 +70,21 @@ impl Verdict {
     pub fn standings<'a>(&'a self, quotas: &'a Quotas) -> impl Iterator<Item = Standing<'a>> {
         let quotas = quotas.as_slice().iter();
         quotas.zip(&self.backlogs).map(|(quota, backlog)| Standing { quota, backlog: *backlog })
+    }
+
+    /// How many units more the key can be charged until it waits for two whole bursts by one of the quotas.
+    pub(crate) fn room_for_penalty(&self, quotas: &Quotas) -> u64 {
+        let rooms = quotas.as_slice().iter().zip(&self.backlogs);
+        rooms.map(|(quota, backlog)| room_for_penalty(quota, *backlog)).min().unwrap_or(0)
+    }
+
+    /// How the key stands once it owes so many units more.
+    pub(crate) fn with_debit(mut self, quotas: &Quotas, units: u64) -> Self {
+        for (quota, backlog) in quotas.as_slice().iter().zip(&mut self.backlogs) {
+            let Tat(owed) = debit(Some(Tat(*backlog)), Ticks::from_nanos(0), quota, units);
+            *backlog = owed;
+        }
+        self
     }
 
     /// How long until all of the quotas admit so much, if nobody else asks. `None` if they never do.

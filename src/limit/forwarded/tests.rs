@@ -45,6 +45,12 @@ fn a_list_is_read_from_the_right_over_all_its_lines() {
 }
 
 #[test]
+fn a_field_that_is_named_as_forwarded_is_read_as_that() {
+    let field = ForwardedIn::Field(http::header::FORWARDED);
+    assert_eq!(hops(&field, &[b"for=1.1.1.1"]), ["1.1.1.1"]);
+}
+
+#[test]
 fn an_empty_member_is_one_that_cannot_be_read() {
     assert_eq!(list(""), ["-"]);
     assert_eq!(list(" \t"), ["-"]);

@@ -335,3 +335,11 @@ fn r08_a_quota_of_nothing_is_an_error_and_admits_nothing_where_nobody_has_checke
         assert_eq!(wait(&quota, Span::default(), cost), None);
     }
 }
+
+#[test]
+fn r07_at_the_end_of_the_clock_a_debit_forgives_nothing() {
+    let quota = Quota::per((1 << 48) - 1, Duration::from_nanos(1)).burst(1);
+    let now = Ticks::from_nanos(u64::MAX - 1);
+    let tat = Tat(Span { nanos: u64::MAX, part: (1 << 48) - 2 });
+    assert_eq!(debit(Some(tat), now, &quota, 2), tat);
+}

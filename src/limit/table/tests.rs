@@ -230,6 +230,9 @@ fn units_are_given_back_to_who_still_has_the_number_they_were_taken_from() {
     assert_eq!(charged(&table, 0, &quotas, 9, at(0)), 4);
     refund(0, 3);
     assert_eq!(left(&table, 0, &quotas, at(0)), [3]);
+    // Nobody gives up a place for it.
+    refund(1, 4);
+    assert_eq!((left(&table, 0, &quotas, at(0)), table.forgiven()), (vec![3], 0));
     // And never more than a burst.
     refund(0, u64::MAX);
     assert_eq!(charged(&table, 0, &quotas, 9, at(0)), 4);

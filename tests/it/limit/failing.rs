@@ -29,6 +29,7 @@ struct State {
 const WELL: u8 = 0;
 const FAILING: u8 = 1;
 const SILENT: u8 = 2;
+const SILENT_TO_ADJUSTMENTS: u8 = 3;
 
 impl Remote {
     fn new() -> Self {
@@ -49,7 +50,7 @@ impl Remote {
         self.0.asked.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
         match self.0.mood.load(Ordering::Relaxed) {
-            WELL => Ok(()),
+            WELL | SILENT_TO_ADJUSTMENTS => Ok(()),
             FAILING => Err(StoreError::new(StoreErrorKind::Unavailable)),
             _ => std::future::pending().await,
         }
@@ -87,6 +88,9 @@ impl LimitStore for Remote {
         now: Ticks,
     ) -> Result<(), StoreError> {
         self.think().await?;
+        if self.0.mood.load(Ordering::Relaxed) == SILENT_TO_ADJUSTMENTS {
+            std::future::pending::<()>().await;
+        }
         self.0.store.adjust(key, quotas, adjustment, now).await
     }
 }
@@ -220,4 +224,76 @@ async fn a_charge_that_cannot_be_settled_is_counted() {
         tokio::task::yield_now().await;
     }
     assert_eq!(limited.layer.handle().stats().unsettled, 1);
+}
+
+#[tokio::test]
+async fn r14_what_happens_while_the_store_fails_may_be_said_before_the_store() {
+    let remote = Remote::new();
+    remote.set(FAILING);
+    let store = remote.clone();
+    let closed = Limited::with(Quota::per_second(3), |layer| {
+        layer.on_store_failure(StoreFailure::Closed).store(store)
+    });
+    assert_eq!(closed.statuses().await, [503, 503]);
+}
+
+#[tokio::test]
+async fn r14_a_client_that_leaves_does_not_keep_the_store_from_being_asked() {
+    let remote = Remote::new();
+    let hour = Duration::from_secs(3_600);
+    let limited =
+        over(&remote, |layer| layer.on_store_failure(StoreFailure::Open).store_deadline(hour));
+    remote.set(FAILING);
+    assert_eq!(limited.statuses().await, [200]);
+    remote.set(WELL);
+    limited.advance(100);
+    let mut leaving = limited.service.clone();
+    drop(tower::Service::call(&mut leaving, request("GET", "/", &[("x-key", "a")])));
+    assert_eq!(limited.statuses().await, [200, 200, 200, 429]);
+}
+
+#[tokio::test]
+async fn r14_in_shadow_mode_nobody_is_refused_for_the_store() {
+    let remote = Remote::new();
+    remote.set(FAILING);
+    let closed = over(&remote, |layer| layer.on_store_failure(StoreFailure::Closed).shadow());
+    assert_eq!(closed.statuses().await, [200, 200]);
+}
+
+/// So many are on their way at one time, and each makes room when it has arrived.
+#[tokio::test]
+async fn adjustments_on_their_way_are_bounded_and_those_that_have_arrived_are_not_counted() {
+    let remote = Remote::new();
+    let store = remote.clone();
+    let limited =
+        Limited::with(Quota::per_second(1 << 20), |layer| layer.refund_when(|_| true).store(store));
+    let unsettled = || limited.layer.handle().stats().unsettled;
+    for _ in 0..1_100 {
+        limited.ask().await;
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(unsettled(), 0);
+    remote.set(SILENT_TO_ADJUSTMENTS);
+    for _ in 0..1_100 {
+        let request = request("GET", "/", &[("x-key", "a")]);
+        let response = limited.service.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+    }
+    assert_eq!(unsettled(), 1_100 - 1_024);
+}
+
+/// Nobody's place is held while somebody waits for the store, and then the service that is called is one that was found ready.
+#[tokio::test]
+async fn c06_no_place_is_held_while_the_store_is_asked() {
+    let remote = Remote::new();
+    let limited = over(&remote, |layer| layer);
+    let inner = tower::limit::ConcurrencyLimit::new(limited.inner.clone(), 1);
+    let mut one = tower::Layer::layer(&limited.layer, inner);
+    let mut other = one.clone();
+    let request = request("GET", "/", &[("x-key", "a")]);
+    let answer = tower::Service::call(one.ready().await.unwrap(), request);
+    let is_ready = futures_util::FutureExt::now_or_never(other.ready()).is_some();
+    assert!(is_ready, "the only place is free");
+    drop(other);
+    assert_eq!(answer.await.unwrap().status(), 200);
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tower_keep::limit::{Quota, QuotaErrorKind, Quotas, RateLimitLayer};
 
-use super::limited::{Limited, by_field};
+use super::limited::{Limited, TestLimit, by_field};
+use crate::support::request;
 
 #[test]
 fn a_burst_is_let_through_then_what_comes_back() {
@@ -112,4 +113,26 @@ fn r11_a_penalty_lets_who_does_not_wait_wait_longer_and_for_two_bursts_at_most()
     limited.advance(3_000);
     assert!(limited.admits("a"), "not a hundred seconds");
     assert!(limited.admits("b"), "others have nothing to do with it");
+}
+
+#[test]
+fn r17_with_a_penalty_who_comes_when_he_was_told_to_is_admitted() {
+    let quick = Quota::per_second(1).burst(2);
+    for penalty in [1, 2, 3_600, u64::MAX] {
+        let set = |layer: TestLimit| layer.penalty(std::num::NonZeroU64::new(penalty).unwrap());
+        is_let_in_when_told(&Limited::with(quick, set), 4);
+        let both = [quick, Quota::per_minute(7).burst(3)];
+        is_let_in_when_told(&Limited::with(both, set), 52);
+    }
+}
+
+fn is_let_in_when_told(limited: &Limited, secs_most: u64) {
+    for _ in 0..4 {
+        limited.admitted("a");
+        let answer = limited.send(request("GET", "/", &[("x-key", "a")]));
+        let secs: u64 = answer.field("retry-after").unwrap().parse().unwrap();
+        assert!(secs <= secs_most, "two bursts at most: {secs}");
+        limited.advance(secs * 1_000);
+        assert!(limited.admits("a"), "after {secs} s");
+    }
 }

@@ -206,3 +206,97 @@ fn a_request_that_breaks_off_is_not_given_back() {
     drop(service.call(get())); // never polled
     assert_eq!(left(&limited), 90);
 }
+
+#[test]
+fn limits_around_one_another_are_settled_by_one_word_of_the_handler() {
+    let settle = |request: &Request<Body>, _: usize| {
+        let charge = request.extensions().get::<Charge>().unwrap();
+        assert_eq!(charge.cost(), 10);
+        assert!(charge.settle(30));
+        assert!(!charge.settle(40) && !charge.refund());
+        response(&[], "")
+    };
+    let inside = reserving(|layer| layer.settled_by_handler(), settle);
+    let outside = reserving(|layer| layer.settled_by_handler(), |_, _| response(&[], ""));
+    let service = tower::Layer::layer(&outside.layer, inside.service.clone());
+    service.oneshot(get()).now_or_never().unwrap().unwrap();
+    assert_eq!((left(&inside), left(&outside)), (70, 70));
+}
+
+#[test]
+fn a_handler_that_asks_for_its_charge_finds_one_also_where_nothing_was_charged() {
+    let settle = |request: &Request<Body>, _: usize| {
+        let charge = request.extensions().get::<Charge>().unwrap();
+        let was_charged = charge.settle(100);
+        assert_eq!(was_charged, charge.cost() > 0);
+        response(&[], "")
+    };
+    let shadow = reserving(|layer| layer.settled_by_handler().shadow(), settle);
+    assert_eq!([shadow.status("a"), shadow.status("a")], [200, 200]);
+    assert_eq!(shadow.layer.handle().stats().refused, 1);
+    let free = reserving(|layer| layer.settled_by_handler().cost_by(|_| 0), settle);
+    assert_eq!(free.status("a"), 200);
+}
+
+#[tokio::test]
+async fn r19_of_a_body_that_is_dropped_before_its_end_nothing_is_given_back() {
+    let limited = reserving(
+        |layer| layer.settle_body_bytes().refund_unused(),
+        |_, _| Response::new(scripted(&[Data("012"), Data("345")])),
+    );
+    let send = || limited.service.clone().oneshot(get());
+    drop(send().await.unwrap());
+    assert_eq!(left(&limited), 90);
+    let mut body = send().await.unwrap().into_body();
+    body.frame().await.unwrap().unwrap();
+    drop(body);
+    assert_eq!(left(&limited), 80);
+    send().await.unwrap().into_body().collect().await.unwrap();
+    assert_eq!(left(&limited), 74, "one that has ended");
+}
+
+#[tokio::test]
+async fn a_body_whose_end_is_seen_need_not_be_asked_for_it() {
+    let limited = reserving(
+        |layer| layer.settle_body_bytes().refund_unused(),
+        |_, _| Response::new(Body::from("abc")),
+    );
+    let mut body = limited.service.clone().oneshot(get()).await.unwrap().into_body();
+    body.frame().await.unwrap().unwrap();
+    assert_eq!(left(&limited), 97, "as soon as it is seen");
+}
+
+/// What was charged to the number that all without a place share is nobody's to give back, also once there is a place.
+#[test]
+fn r16_a_charge_that_others_shared_is_not_given_back() {
+    let ways: [fn(&Charge) -> bool; 2] = [Charge::refund, |charge| charge.settle(0)];
+    for give_back in ways {
+        let charges: Arc<Mutex<Vec<Charge>>> = Arc::default();
+        let seen = charges.clone();
+        let inner = Inner::new(move |request, _| {
+            let charge = request.extensions().get::<Charge>().unwrap().clone();
+            if request.headers()["x-key"] == "a" {
+                seen.lock().unwrap().push(charge);
+            }
+            response(&[], "")
+        });
+        let limited = Limited::over(
+            Quota::per_second(4),
+            |layer| {
+                let store = tower_keep::limit::MemoryLimitStore::with_bytes_max(384);
+                layer.settled_by_handler().refund_unused().store(store)
+            },
+            inner,
+        );
+        for key in 0..15 {
+            assert_eq!(limited.admitted(&key.to_string()), 4);
+        }
+        assert_eq!(limited.admitted("a"), 4, "without a place");
+        limited.advance(2_000);
+        assert_eq!(limited.admitted("a"), 4, "with one");
+        for charge in &charges.lock().unwrap()[..4] {
+            assert!(give_back(charge));
+        }
+        assert_eq!(limited.admitted("a"), 0);
+    }
+}
