@@ -45,13 +45,17 @@ impl<St: LimitStore, C: Clock> After<St, C> {
         Self { gate, shown: None, settlement: None, shadow: Some(refusal) }
     }
 
-    pub(crate) fn finish<B: Body>(self, response: Response<B>) -> Response<RateLimitBody<B>> {
-        let counting = self.settlement.and_then(|settlement| {
-            match self.gate.settings.settling.judge(ResponseHead::from(&response)) {
-                Settled::Kept => {}
-                Settled::Refunded => drop(settlement.refund()),
-                Settled::Cost(cost) => drop(settlement.settle(cost)),
+    pub(crate) fn finish<B: Body>(mut self, response: Response<B>) -> Response<RateLimitBody<B>> {
+        let counting = self.settlement.take().and_then(|settlement| {
+            let judged = self.gate.settings.settling.judge(ResponseHead::from(&response));
+            let has_changed = match judged {
+                Settled::Kept => false,
+                Settled::Refunded => settlement.refund(),
+                Settled::Cost(cost) => settlement.settle(cost),
                 Settled::AtTheEnd => return Some(Counting::new(settlement)),
+            };
+            if let Some(shown) = self.shown.as_mut().filter(|_| has_changed) {
+                settlement.look_again(&mut shown.verdict);
             }
             None
         });

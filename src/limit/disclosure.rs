@@ -83,7 +83,7 @@ impl Disclosure {
         match own {
             None => self.fields.show(&self.policies, told, is_within, fields, extensions),
             Some(own) => {
-                let policies = Policies::new(own, &self.names, self.unit);
+                let policies = Policies::new::<&str>(own, &[], self.unit);
                 self.fields.show(&policies, told, is_within, fields, extensions);
             }
         }
@@ -92,7 +92,7 @@ impl Disclosure {
     fn policies(&self, own: Option<&Quotas>) -> Arc<Policies> {
         match own {
             None => self.policies.clone(),
-            Some(own) => Arc::new(Policies::new(own, &self.names, self.unit)),
+            Some(own) => Arc::new(Policies::new::<&str>(own, &[], self.unit)),
         }
     }
 }

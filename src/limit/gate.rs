@@ -129,6 +129,13 @@ impl<St, C> Gate<St, C> {
             Ok(key) => key,
             Err(keyless) => {
                 self.shared.counts.keyless();
+                #[cfg(feature = "tracing")]
+                tracing::debug!(
+                    target: "tower_keep::limit",
+                    by = ?self.settings.by,
+                    lacks = ?keyless,
+                    "request without a key"
+                );
                 match self.settings.no_key {
                     NoKey::Refuse if !self.settings.is_shadow => return Asked::Refuse(keyless),
                     NoKey::Refuse | NoKey::Allow => return Asked::Nothing,
@@ -209,6 +216,8 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         request: &mut Request<B>,
     ) -> Passage<St, C> {
         self.shared.counts.without_store();
+        #[cfg(feature = "tracing")]
+        tracing::debug!(target: "tower_keep::limit", "request decided without the store");
         match self.store_failure() {
             StoreFailure::Open => Passage::Open(None),
             StoreFailure::Closed if self.settings.is_shadow => Passage::Open(None),
@@ -267,7 +276,7 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
             // What goes into a cache further out is sent to others later.
             && !Passed::is_on(request);
         let settlement = self.settings.settling.is_on().then(|| {
-            Arc::new(Settlement::new(self.clone(), charging.clone(), verdict.is_overflow, against))
+            Arc::new(Settlement::new(self.clone(), charging.clone(), verdict.clone(), against))
         });
         if let Some(settlement) = settlement.as_ref().filter(|_| self.settings.settling.by_handler)
         {
@@ -301,8 +310,7 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
             return verdict;
         }
         let verdict = verdict.with_debit(quotas, units);
-        Settlement::new(self.clone(), charging.clone(), false, against)
-            .adjust(Adjustment::Debit(units));
+        Settlement::new(self.clone(), charging.clone(), verdict.clone(), against).debit(units);
         verdict
     }
 }

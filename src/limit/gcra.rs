@@ -75,6 +75,20 @@ pub(crate) fn debit(tat: Option<Tat>, now: Ticks, quota: &Quota, units: u64) -> 
     tat.map_or(next, |tat| next.max(tat))
 }
 
+/// The whole units that come back in this time.
+pub(crate) fn units_of(quota: &Quota, length: Span) -> u64 {
+    let parts = u128::from(length.nanos) * u128::from(quota.parts) + u128::from(length.part);
+    u64::try_from(parts / u128::from(quota.step).max(1)).unwrap_or(u64::MAX)
+}
+
+/// How many units more a key can owe until it waits for two whole bursts.
+pub(crate) fn room_for_penalty(quota: &Quota, backlog: Span) -> u64 {
+    let most = quota.full.nanos.saturating_mul(2);
+    let left = u128::from(most.saturating_sub(backlog.rounded_up_nanos()));
+    let units = left * u128::from(quota.amount()) / u128::from(quota.period.max(1));
+    u64::try_from(units).unwrap_or(u64::MAX)
+}
+
 /// So much was not used after all. A key never has more than its whole burst, whatever it is given back.
 pub(crate) fn refund(tat: Tat, now: Ticks, quota: &Quota, units: u64) -> Tat {
     let had = backlog(Some(tat), now);

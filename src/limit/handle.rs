@@ -69,6 +69,32 @@ impl<St: LimitStore, C: Clock> LimitHandle<St, C> {
         self.gate.store.peek(key, self.quotas(), cost, self.gate.now()).await
     }
 
+    /// The same by other quotas, such as those that [`quotas_by`](crate::limit::RateLimitLayer::quotas_by) gives to this key.
+    ///
+    /// # Errors
+    /// As [`LimitHandle::peek`].
+    pub async fn peek_by(
+        &self,
+        key: LimitKey,
+        quotas: &Quotas,
+        cost: NonZeroU64,
+    ) -> Result<Verdict, StoreError> {
+        self.gate.store.peek(key, quotas, cost, self.gate.now()).await
+    }
+
+    /// Charges a key by other quotas than those of the layer.
+    ///
+    /// # Errors
+    /// As [`LimitHandle::charge`].
+    pub async fn charge_by(
+        &self,
+        key: LimitKey,
+        quotas: &Quotas,
+        cost: NonZeroU64,
+    ) -> Result<Verdict, StoreError> {
+        self.gate.store.charge(key, quotas, cost, self.gate.now()).await
+    }
+
     /// Charges a key by the quotas of the layer.
     ///
     /// # Errors

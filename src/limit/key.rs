@@ -197,12 +197,11 @@ impl LimitBy {
         Self::one(Part::Client { address: Arc::new(address), is_peer: false })
     }
 
-    /// By the value of a field, such as an API key: all of its lines, byte for byte. The value goes into a digest and is kept nowhere,
-    /// however long it is.
+    /// By the value of a field, such as an API key, byte for byte. The value goes into a digest and is kept nowhere, however long it is. Of several
+    /// lines the first counts, which is what `HeaderMap::get` reads: so nobody becomes another by a second line behind one that was checked.
     ///
     /// **A client can send any value**, and with each another it is another client, unless somebody further out has set the
-    /// field or checked it. Whoever checks it must refuse a request that has more than one line of it: who looks at the first alone, as
-    /// `HeaderMap::get` does, lets a client through that sends a second, another each time. Where nobody has, count by [`peer`](Self::peer) too, in a limit of its own.
+    /// field or checked it. Where nobody has, count by [`peer`](Self::peer) too, in a limit of its own.
     ///
     /// A request without the field has no key.
     ///
@@ -324,11 +323,10 @@ impl Part {
                 }
             }
             Self::Header(name) => {
-                let lines = request.headers.get_all(name);
-                lines.iter().next().ok_or(Keyless::Header)?;
+                let line = request.headers.get(name).ok_or(Keyless::Header)?;
                 to.section(Kind::Header);
                 to.part(name.as_str().as_bytes());
-                lines.iter().for_each(|line| to.part(line.as_bytes()));
+                to.part(line.as_bytes());
             }
             Self::Principal => {
                 let who = request.extensions.get::<Principal>().ok_or(Keyless::Principal)?;

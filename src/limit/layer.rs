@@ -148,7 +148,8 @@ impl<St, C> RateLimitLayer<St, C> {
 
     /// Other quotas for some keys, such as the plan that a customer has. `None` leaves it at those of the layer.
     ///
-    /// What a key has used is kept for each quota apart, so that a customer who changes plans begins anew.
+    /// What a key has used is kept for each quota apart, so that a customer who changes plans begins anew with
+    /// those that the other had not.
     ///
     /// ```
     /// use tower_keep::limit::{LimitBy, Quota, Quotas, RateLimitLayer};
@@ -170,7 +171,7 @@ impl<St, C> RateLimitLayer<St, C> {
         self.with(|settings| settings.quotas_by = Some(Arc::new(quotas)))
     }
 
-    /// What every request costs, in units; one if nothing is said.
+    /// What every request costs, in units; one if nothing is said. **One that costs more than the burst of a quota is never let through.**
     #[must_use]
     pub fn cost(self, cost: NonZeroU64) -> Self {
         self.with(|settings| settings.cost = Cost::Fixed(cost))
@@ -242,7 +243,8 @@ impl<St, C> RateLimitLayer<St, C> {
     }
 
     /// Gives back the charge where a cache further in has answered without asking your service. That cache must say
-    /// [`outcome_in_extensions`](crate::cache::CacheLayer::outcome_in_extensions).
+    /// [`outcome_in_extensions`](crate::cache::CacheLayer::outcome_in_extensions), or nothing is given back. A hit must be let in first: a key that has
+    /// nothing left is refused hits too, unless the limit stands inside the cache.
     #[must_use]
     pub fn without_cache_hits(self) -> Self {
         self.refund_when(is_cache_hit)
@@ -268,8 +270,8 @@ impl<St, C> RateLimitLayer<St, C> {
         self.with(|settings| settings.disclosure.fields = fields)
     }
 
-    /// What the quotas are called in those fields and in the answers, in their order. If nothing is said it is made of the quota, such as
-    /// `100-in-60s`.
+    /// What the quotas of the layer are called in those fields and in the answers, in their order. If nothing is said, and for quotas that
+    /// [`quotas_by`](Self::quotas_by) gives, it is made of the quota, such as `100-in-60s`.
     ///
     /// ```
     /// use tower_keep::limit::{LimitBy, Quota, RateLimitFields, RateLimitLayer};

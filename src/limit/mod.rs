@@ -125,7 +125,7 @@ pub use policies::LimitUnit;
 pub use quota::{Quota, QuotaError, QuotaErrorKind, Quotas};
 pub use refusal::{LimitRefusal, LimitRefusalKind};
 pub use service::RateLimit;
-pub use settling::Charge;
+pub use settling::{Charge, ChargeMeter};
 pub use stats::LimitStats;
 pub use store::{Adjustment, LimitStore};
 pub use verdict::{Outcome, Standing, Verdict};

@@ -134,10 +134,11 @@ impl Quota {
     /// The longest that a whole burst may take to come back: 146 years.
     pub const REFILL_MAX: Duration = Duration::from_nanos(1 << 62);
 
-    /// How far off a whole burst may be while one unit is left, rounded down.
-    pub(super) fn tolerance_nanos(&self) -> u64 {
-        let less = u64::from(self.interval.part > self.full.part);
-        self.full.nanos.saturating_sub(self.interval.nanos).saturating_sub(less)
+    /// How far off a whole burst may be while so much is left, rounded down.
+    pub(super) fn tolerance_nanos(&self, cost: u64) -> u64 {
+        let needed = self.time_of(cost);
+        let less = u64::from(needed.part > self.full.part);
+        self.full.nanos.saturating_sub(needed.nanos).saturating_sub(less)
     }
 
     const fn new(amount: u64, period: u64, burst: u64) -> Self {
@@ -263,9 +264,14 @@ impl Quotas {
             made.count += 1;
         }
         match made.count {
-            0 => Err(QuotaError { kind: QuotaErrorKind::NoAmount }),
+            0 => Err(QuotaError { kind: QuotaErrorKind::Empty }),
             _ => Ok(made),
         }
+    }
+
+    /// One quota alone, which is one of others that were checked.
+    pub(crate) fn one(quota: Quota) -> Self {
+        Self { list: [quota; Self::MAX], count: 1 }
     }
 
     /// The quotas, in the order in which they were given.
@@ -326,6 +332,8 @@ pub enum QuotaErrorKind {
     TooSlow,
     /// More quotas than [`Quotas::MAX`].
     TooMany,
+    /// No quota at all.
+    Empty,
 }
 
 impl QuotaError {
@@ -346,6 +354,7 @@ impl fmt::Display for QuotaError {
             }
             QuotaErrorKind::TooSlow => "a burst of a quota must come back within 146 years",
             QuotaErrorKind::TooMany => "a key may have four quotas at most",
+            QuotaErrorKind::Empty => "a key must have a quota",
         })
     }
 }

@@ -63,7 +63,9 @@ where
             Asked::Charge(charging) => charging,
             Asked::Nothing => return self.go(Passage::Open(None), request),
             Asked::Refuse(keyless) => {
-                return RateLimitFuture::refusing(gate.keyless(keyless, &request));
+                let response = gate.keyless(keyless, &request);
+                self.give_up_place();
+                return RateLimitFuture::refusing(response);
             }
         };
         let (quotas, now) = (gate.quotas(&charging), gate.now());
@@ -80,6 +82,16 @@ where
     }
 }
 
+impl<S: Clone, St, C> RateLimit<S, St, C> {
+    /// The one that was made ready gives its place back, since it is not called: nobody's place is held while somebody waits for the store, or has
+    /// been refused.
+    fn give_up_place(&mut self) -> S {
+        let inner = self.inner.clone();
+        self.inner = inner.clone();
+        inner
+    }
+}
+
 impl<S, St: LimitStore, C: Clock> RateLimit<S, St, C> {
     fn go<ReqBody>(
         &mut self,
@@ -87,11 +99,14 @@ impl<S, St: LimitStore, C: Clock> RateLimit<S, St, C> {
         request: Request<ReqBody>,
     ) -> RateLimitFuture<S, ReqBody, St, C>
     where
-        S: Service<Request<ReqBody>>,
+        S: Service<Request<ReqBody>> + Clone,
     {
         match passage {
             Passage::Open(after) => RateLimitFuture::passing(&mut self.inner, request, after),
-            Passage::Closed(response) => RateLimitFuture::refusing(*response),
+            Passage::Closed(response) => {
+                self.give_up_place();
+                RateLimitFuture::refusing(*response)
+            }
         }
     }
 
@@ -113,9 +128,7 @@ impl<S, St: LimitStore, C: Clock> RateLimit<S, St, C> {
         let (quotas, now) = (gate.quotas(&charging).clone(), gate.now());
         let verdict =
             Box::pin(async move { store.charge(charged.key, &quotas, charged.cost, now).await });
-        // The one that is ready gives its place back: nobody's place is held while somebody waits for the store.
-        let inner = self.inner.clone();
-        self.inner = inner.clone();
+        let inner = self.give_up_place();
         let late = gate.clock.sleep(gate.settings.store_deadline);
         let attempt = Attempt::new(gate.shared.clone(), way);
         RateLimitFuture::asking(Asking { verdict, late, attempt, charging, inner, request, gate })

@@ -9,7 +9,10 @@ use http::Extensions;
 use crate::cache::spawn::{CurrentRuntime, Spawn as _};
 use crate::clock::Clock;
 use crate::limit::gate::{Against, Charging, Gate, Shared};
+use crate::limit::quota::Quotas;
 use crate::limit::store::{Adjustment, LimitStore};
+use crate::limit::verdict::Verdict;
+use crate::time::Ticks;
 
 /// The charge for a request, in its extensions: for a handler that learns only at the end what the request has really cost, such as the
 /// tokens of a model's answer. There with [`RateLimitLayer::settled_by_handler`](crate::limit::RateLimitLayer::settled_by_handler), also where
@@ -65,6 +68,53 @@ impl Charge {
     pub fn refund(&self) -> bool {
         self.0.iter().filter(|charge| charge.refund()).count() > 0
     }
+
+    /// Counts what is used while it is, and settles when it is dropped: for a body that streams, whose last line is never reached when its
+    /// client goes away.
+    ///
+    /// ```
+    /// use axum::{Extension, body::Body};
+    /// use futures_util::StreamExt as _;
+    /// use tower_keep::limit::Charge;
+    ///
+    /// async fn stream(Extension(charge): Extension<Charge>) -> Body {
+    ///     let mut meter = charge.meter();
+    ///     let words = futures_util::stream::iter(["one ", "after ", "the other"]); // your model
+    ///     Body::from_stream(words.map(move |word| {
+    ///         meter.add(1);
+    ///         Ok::<_, std::convert::Infallible>(word)
+    ///     }))
+    /// }
+    /// # let _ = stream;
+    /// ```
+    pub fn meter(self) -> ChargeMeter {
+        ChargeMeter { charge: self, used: 0 }
+    }
+}
+
+/// Settles a [`Charge`] by what was counted, when it is dropped; made by [`Charge::meter`].
+#[derive(Debug)]
+pub struct ChargeMeter {
+    charge: Charge,
+    used: u64,
+}
+
+impl ChargeMeter {
+    /// So many units more were used; saturates.
+    pub fn add(&mut self, units: u64) {
+        self.used = self.used.saturating_add(units);
+    }
+
+    /// The units that were counted.
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+}
+
+impl Drop for ChargeMeter {
+    fn drop(&mut self) {
+        self.charge.settle(self.used);
+    }
 }
 
 impl fmt::Debug for Charge {
@@ -83,8 +133,9 @@ pub(crate) trait Settles: Send + Sync {
 pub(crate) struct Settlement<St, C> {
     gate: Arc<Gate<St, C>>,
     charging: Charging,
-    /// Charged to a number that others share, from which nothing is given back.
-    is_overflow: bool,
+    /// How the quotas stood behind the charge, and when.
+    verdict: Verdict,
+    charged_at: Ticks,
     against: Against,
     is_done: AtomicBool,
 }
@@ -93,22 +144,56 @@ impl<St: LimitStore, C: Clock> Settlement<St, C> {
     pub(crate) fn new(
         gate: Arc<Gate<St, C>>,
         charging: Charging,
-        is_overflow: bool,
+        verdict: Verdict,
         against: Against,
     ) -> Self {
-        Self { gate, charging, is_overflow, against, is_done: AtomicBool::new(false) }
+        let (charged_at, is_done) = (gate.now(), AtomicBool::new(false));
+        Self { gate, charging, verdict, charged_at, against, is_done }
+    }
+
+    /// How the quotas stand now, where the store can say it at once.
+    pub(crate) fn look_again(&self, verdict: &mut Verdict) {
+        let Charging { key, cost, .. } = self.charging;
+        let (quotas, now) = (self.gate.quotas(&self.charging), self.gate.now());
+        let is_there = self.against == Against::Store;
+        let standing = self.gate.store.peek_now(key, quotas, cost, now).filter(|_| is_there);
+        if let Some(Verdict { backlogs, .. }) = standing {
+            verdict.backlogs = backlogs;
+        }
+    }
+
+    /// Gives so many units back to each quota, but not what has come back by itself since: or who is given back late would have more than a
+    /// burst at once. From a number that others share nothing is given back.
+    fn give_back(&self, units: u64) {
+        if self.verdict.is_overflow {
+            return;
+        }
+        let quotas = self.gate.quotas(&self.charging);
+        let since = self.gate.now().since(self.charged_at);
+        for standing in self.verdict.standings(quotas) {
+            let units = units.min(standing.units_ahead(since));
+            if units > 0 {
+                let quotas = Some(Arc::new(Quotas::one(*standing.quota())));
+                let charging = Charging { quotas, ..self.charging.clone() };
+                self.adjust(&charging, Adjustment::Refund(units));
+            }
+        }
     }
 
     fn is_first(&self) -> bool {
         !self.is_done.swap(true, Ordering::AcqRel)
     }
 
+    pub(crate) fn debit(&self, units: u64) {
+        self.adjust(&self.charging, Adjustment::Debit(units));
+    }
+
     /// At once where the store can, and else behind the request.
-    pub(crate) fn adjust(&self, by: Adjustment) {
-        if self.gate.adjust_now(&self.charging, by, self.against) {
+    fn adjust(&self, charging: &Charging, by: Adjustment) {
+        if self.gate.adjust_now(charging, by, self.against) {
             return;
         }
-        let (gate, charging) = (self.gate.clone(), self.charging.clone());
+        let (gate, charging) = (self.gate.clone(), charging.clone());
         if gate.shared.adjusting.fetch_add(1, Ordering::AcqRel) >= ADJUSTING_MAX {
             gate.shared.adjusting.fetch_sub(1, Ordering::AcqRel);
             gate.shared.counts.unsettled();
@@ -136,9 +221,9 @@ impl<St: LimitStore, C: Clock> Settles for Settlement<St, C> {
             let charged = self.cost();
             match cost.checked_sub(charged) {
                 Some(0) => {}
-                Some(more) => self.adjust(Adjustment::Debit(more)),
-                None if self.gate.settings.settling.refunds_unused && !self.is_overflow => {
-                    self.adjust(Adjustment::Refund(charged - cost));
+                Some(more) => self.debit(more),
+                None if self.gate.settings.settling.refunds_unused => {
+                    self.give_back(charged - cost);
                 }
                 None => {}
             }
@@ -148,8 +233,8 @@ impl<St: LimitStore, C: Clock> Settles for Settlement<St, C> {
 
     fn refund(&self) -> bool {
         let is_first = self.is_first();
-        if is_first && !self.is_overflow {
-            self.adjust(Adjustment::Refund(self.cost()));
+        if is_first {
+            self.give_back(self.cost());
         }
         is_first
     }

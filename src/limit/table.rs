@@ -74,7 +74,15 @@ impl<const WAYS: usize> Table<WAYS> {
                 }
             } else if set.take(version) {
                 for ((quota, found), tat) in quotas.as_slice().iter().zip(&found).zip(next) {
-                    self.put(set, overflow, Name::of(key, quota), quota, (found.spot, tat), now);
+                    self.put(
+                        set,
+                        overflow,
+                        Name::of(key, quota),
+                        quota,
+                        (found.spot, tat),
+                        cost,
+                        now,
+                    );
                 }
                 set.release(version);
                 return verdict;
@@ -105,7 +113,7 @@ impl<const WAYS: usize> Table<WAYS> {
                 match gcra(found.tat, now, quota, cost) {
                     Decision::Admitted(tat) => {
                         if set.take(version) {
-                            self.put(set, overflow, name, quota, (found.spot, tat), now);
+                            self.put(set, overflow, name, quota, (found.spot, tat), cost, now);
                             set.release(version);
                             let backlog = backlog(Some(tat), now);
                             return Verdict::of_one(Outcome::Admitted, backlog, is_overflow);
@@ -169,11 +177,12 @@ impl<const WAYS: usize> Table<WAYS> {
                 // Nobody knows any more what there was, or others have used it too.
                 (Adjustment::Refund(_), _) => continue,
             };
-            self.put(set, overflow, Name::of(key, quota), quota, (found.spot, tat), now);
+            self.put(set, overflow, Name::of(key, quota), quota, (found.spot, tat), 1, now);
         }
         set.release(version);
     }
 
+    #[allow(clippy::too_many_arguments, reason = "all of a slot")]
     fn put(
         &self,
         set: &Set<WAYS>,
@@ -181,6 +190,7 @@ impl<const WAYS: usize> Table<WAYS> {
         name: Name,
         quota: &Quota,
         (spot, tat): (Spot, Tat),
+        cost: u64,
         now: Ticks,
     ) {
         let index = match spot {
@@ -195,13 +205,15 @@ impl<const WAYS: usize> Table<WAYS> {
             }
         };
         let Some(slot) = set.slots.get(index) else { return };
+        let is_in_use = slot.is_in_use(now);
+        let tolerance = Tolerance::of(quota, cost);
         let tolerance = match spot {
-            Spot::Held(_) => slot.tolerance(),
+            // The largest cost counts, until the key has its whole burst again.
+            Spot::Held(_) if is_in_use => tolerance.min(slot.tolerance()),
+            Spot::Held(_) => tolerance,
             _ => {
-                if slot.is_in_use(now) {
-                    self.forgiven.fetch_add(1, Ordering::Relaxed);
-                }
-                Tolerance::of(quota)
+                self.forgiven.fetch_add(u64::from(is_in_use), Ordering::Relaxed);
+                tolerance
             }
         };
         slot.put(name, tat, tolerance);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limit::gcra::{Tat, debit, remaining, room_for_penalty, wait};
+use crate::limit::gcra::{Tat, debit, remaining, room_for_penalty, units_of, wait};
 use crate::limit::quota::{Quota, Quotas, Span};
 use crate::time::Ticks;
 
@@ -127,6 +127,15 @@ impl<'a> Standing<'a> {
     /// How long until it admits a whole burst again, rounded up to a nanosecond.
     pub fn refill(&self) -> Duration {
         self.backlog.rounded_up()
+    }
+
+    /// The units that have still to come back after so long, if nobody had asked for more.
+    pub(crate) fn units_ahead(&self, since: Duration) -> u64 {
+        let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        match self.backlog.nanos.checked_sub(nanos) {
+            Some(nanos) => units_of(self.quota, Span { nanos, ..self.backlog }),
+            None => 0,
+        }
     }
 
     /// How long until it admits so much, rounded up to a nanosecond. `None` if it never does.

@@ -190,7 +190,7 @@ proptest! {
             prop_assert!(left <= burst);
             let _ = wait(&quota, backlog(tat, now), cost);
         }
-        prop_assert!(quota.tolerance_nanos() <= quota.refill().as_nanos() as u64);
+        prop_assert!(quota.tolerance_nanos(1) <= quota.refill().as_nanos() as u64);
     }
 }
 

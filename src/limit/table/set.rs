@@ -140,7 +140,7 @@ impl<const WAYS: usize> Set<WAYS> {
         found
     }
 
-    /// The first empty place; else that of the key which is the next to have its whole burst again, of those that still have a unit.
+    /// The first empty place; else that of the key which is the next to have its whole burst again, of those that are not throttled.
     fn room(&self, now: Ticks, is_mine: impl Fn(usize) -> bool) -> Spot {
         let mut best = None;
         for (index, slot) in self.slots.iter().enumerate() {
@@ -196,7 +196,8 @@ impl Slot {
         self.tat().rounded_up() > now.as_nanos()
     }
 
-    /// Whether its key has not one unit left. Such a one must not be forgotten.
+    /// Whether its key has not left what it was charged at once. Such a one must not be forgotten, or who is refused frees himself by a flood
+    /// of others.
     fn is_throttled(&self, now: Ticks) -> bool {
         let tolerance = self.tolerance().nanos();
         self.tat().rounded_up().saturating_sub(tolerance) > now.as_nanos()

@@ -141,6 +141,19 @@ fn newcomers_that_find_no_place_have_the_quota_of_one_key_together() {
 }
 
 #[test]
+fn without_a_place_the_quota_that_keeps_out_for_longest_counts_whatever_its_order() {
+    let (slow, quick) = (Quota::per_second(1), Quota::per_second(10));
+    for both in [[slow, quick], [quick, slow]] {
+        let (table, one) = (Table::<1>::new(1), quotas([slow]));
+        assert_eq!(charged(&table, 0, &one, 9, at(0)), 1);
+        assert_eq!(charged(&table, 1, &quotas(both), 9, at(0)), 1);
+        assert_eq!(charged(&table, 2, &one, 1, at(999)), 0);
+        assert_eq!(charged(&table, 0, &one, 1, at(1_000)), 1);
+        assert_eq!(charged(&table, 2, &one, 1, at(1_000)), 1);
+    }
+}
+
+#[test]
 fn a_key_that_was_charged_without_a_place_does_not_begin_anew_when_it_finds_one() {
     let (table, quotas) = (Table::<2>::new(1), quotas([Quota::per_second(4)]));
     for n in 0..3 {

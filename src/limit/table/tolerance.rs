@@ -1,15 +1,16 @@
-//! How much a key may have used and still have a unit, in ten bits.
+//! How much a key may have used and still have what it asks for, in ten bits.
 
 use crate::limit::quota::Quota;
 
-/// How far off a key may have its whole burst and still have one unit, in ten bits: six for the exponent and four for the rest. It is
+/// How far off a key may have its whole burst and still be admitted what it was charged last, in ten bits: six for the exponent and four for the rest. It is
 /// rounded down by less than a sixteenth, so that a key may count as throttled a little longer than it is, and never shorter.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tolerance(pub(super) u16);
 
 impl Tolerance {
-    pub(super) fn of(quota: &Quota) -> Self {
-        Self::from_nanos(quota.tolerance_nanos())
+    /// Of a key that is charged so much at once.
+    pub(super) fn of(quota: &Quota, cost: u64) -> Self {
+        Self::from_nanos(quota.tolerance_nanos(cost))
     }
 
     pub(super) fn from_nanos(nanos: u64) -> Self {

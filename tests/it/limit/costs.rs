@@ -129,3 +129,47 @@ async fn a_handle_looks_without_spending_and_charges_what_is_no_request() {
     assert_eq!(limited.admitted("a"), 9);
     assert!(handle.key((&request("GET", "/", &[])).into()).is_none());
 }
+
+/// By its own quota it would have been let through again after a flood of others.
+#[test]
+fn r05_a_key_that_was_refused_for_its_cost_is_not_freed_by_a_flood() {
+    let ten = NonZeroU64::new(10).unwrap();
+    let store = tower_keep::limit::MemoryLimitStore::with_bytes_max(1);
+    let limited = Limited::with(Quota::per_minute(15), |layer| layer.store(store).cost(ten));
+    assert_eq!(limited.admitted("a"), 1);
+    for flood in 0..500 {
+        limited.admits(&flood.to_string());
+        assert!(!limited.admits("a"), "after {flood}");
+    }
+}
+
+#[test]
+fn the_names_of_policies_are_those_of_the_layers_own_quotas() {
+    use tower_keep::limit::RateLimitFields;
+    let day = Quotas::new([Quota::per_day(9)]).unwrap();
+    let limited = Limited::with(Quota::per_minute(5), |layer| {
+        layer
+            .fields(RateLimitFields::Draft11)
+            .policy_names(["minute"])
+            .quotas_by(move |head| head.headers.contains_key("x-plan").then(|| day.clone()))
+    });
+    let policy = |fields: &[(&str, &str)]| {
+        limited.send(request("GET", "/", fields)).field("ratelimit-policy").unwrap().to_owned()
+    };
+    assert_eq!(policy(&[("x-key", "a")]), "\"minute\";q=5;w=60");
+    assert_eq!(policy(&[("x-key", "a"), ("x-plan", "")]), "\"9-in-86400s\";q=9;w=86400");
+}
+
+#[tokio::test]
+async fn a_handle_asks_by_the_quotas_of_a_plan() {
+    let plan = Quotas::new([Quota::per_day(9)]).unwrap();
+    let own = plan.clone();
+    let limited =
+        Limited::with(Quota::per_minute(5), |layer| layer.quotas_by(move |_| Some(own.clone())));
+    let handle = limited.layer.handle();
+    let key = handle.key((&request("GET", "/", &[("x-key", "a")])).into()).unwrap();
+    handle.charge_by(key, &plan, NonZeroU64::new(4).unwrap()).await.unwrap();
+    let verdict = handle.peek_by(key, &plan, NonZeroU64::MIN).await.unwrap();
+    assert_eq!(verdict.standings(&plan).next().unwrap().remaining(), 5);
+    assert_eq!(limited.admitted("a"), 5);
+}

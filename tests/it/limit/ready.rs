@@ -75,3 +75,23 @@ fn a_router_takes_the_layer_as_it_is() {
     is_layer(&layer());
     is_layer(&tower::ServiceBuilder::new().layer(layer()).layer(layer()).into_inner());
 }
+
+/// As of a `ConcurrencyLimit`: whoever is found ready and not called must not keep the place.
+#[tokio::test]
+async fn c06_who_is_refused_gives_up_the_place_that_was_made_ready() {
+    use tower::limit::ConcurrencyLimitLayer;
+    let inner =
+        service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::empty())));
+    let inner = ConcurrencyLimitLayer::new(1).layer(inner);
+    let limit = RateLimitLayer::new(Quota::per_hour(1), LimitBy::everyone()).unwrap();
+    let mut one = limit.layer(inner.clone());
+    let status = async |service: &mut tower_keep::limit::RateLimit<_, _, _>| {
+        let response = service.ready().await.unwrap().call(request("GET", "/", &[])).await.unwrap();
+        response.status().as_u16()
+    };
+    assert_eq!(status(&mut one).await, 200);
+    assert_eq!(status(&mut one).await, 429);
+    // The refused one is still there, and has no place.
+    let mut other = inner.clone();
+    assert!(other.ready().now_or_never().is_some());
+}

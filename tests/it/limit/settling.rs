@@ -283,12 +283,12 @@ fn r16_a_charge_that_others_shared_is_not_given_back() {
         let limited = Limited::over(
             Quota::per_second(4),
             |layer| {
-                let store = tower_keep::limit::MemoryLimitStore::with_bytes_max(384);
+                let store = tower_keep::limit::MemoryLimitStore::with_bytes_max(1);
                 layer.settled_by_handler().refund_unused().store(store)
             },
             inner,
         );
-        for key in 0..15 {
+        for key in 0..7 {
             assert_eq!(limited.admitted(&key.to_string()), 4);
         }
         assert_eq!(limited.admitted("a"), 4, "without a place");
@@ -299,4 +299,62 @@ fn r16_a_charge_that_others_shared_is_not_given_back() {
         }
         assert_eq!(limited.admitted("a"), 0);
     }
+}
+
+/// What has come back by itself is not given back a second time.
+#[test]
+fn r16_who_is_given_back_late_has_no_more_than_a_burst_at_once() {
+    let charges: Arc<Mutex<Vec<Charge>>> = Arc::default();
+    let seen = charges.clone();
+    let limited = reserving(
+        |layer| layer.settled_by_handler(),
+        move |request, _| {
+            seen.lock().unwrap().push(request.extensions().get::<Charge>().unwrap().clone());
+            response(&[], "")
+        },
+    );
+    for _ in 0..50 {
+        limited.send(get());
+        limited.advance(100);
+    }
+    assert_eq!(left(&limited), 100);
+    let mut at_once = limited.admitted("a");
+    for charge in charges.lock().unwrap().drain(..50) {
+        assert!(charge.refund());
+    }
+    at_once += limited.admitted("a");
+    assert_eq!(at_once, 10, "a hundred units, ten to a request");
+    // Half of the last one has come back when it is given back: the other half is.
+    limited.advance(1_000);
+    charges.lock().unwrap().clear();
+    limited.send(get());
+    limited.advance(50);
+    assert!(charges.lock().unwrap()[0].refund());
+    assert_eq!(left(&limited), 100);
+}
+
+#[test]
+fn a_meter_settles_by_what_was_counted_when_it_is_dropped() {
+    let limited = reserving(
+        |layer| layer.settled_by_handler(),
+        |request, _| {
+            let mut meter = request.extensions().get::<Charge>().unwrap().clone().meter();
+            (0..25).for_each(|_| meter.add(1));
+            assert_eq!(meter.used(), 25);
+            response(&[], "")
+        },
+    );
+    limited.send(get());
+    assert_eq!(left(&limited), 75);
+}
+
+#[test]
+fn the_fields_tell_how_it_stands_after_what_was_given_back() {
+    use tower_keep::limit::RateLimitFields;
+    let limited = reserving(
+        |layer| layer.refund_when(|_| true).fields(RateLimitFields::Legacy),
+        |_, _| response(&[], ""),
+    );
+    let answer = limited.send(get());
+    assert_eq!(answer.field("x-ratelimit-remaining"), Some("100"));
 }
