@@ -297,3 +297,8 @@ pub use error::BoxError;
 #[cfg(all(doctest, feature = "axum", feature = "jwks-client"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// And that of the guide.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../docs/rate-limiting.md")]
+struct RateLimiting;
