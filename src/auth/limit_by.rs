@@ -3,7 +3,7 @@
 use crate::auth::claims::claim;
 use crate::auth::json::Value;
 use crate::auth::verified::Verified;
-use crate::limit::key::{Kind, LimitBy};
+use crate::limit::by::{Kind, LimitBy};
 use crate::limit::refusal::Keyless;
 
 impl LimitBy {

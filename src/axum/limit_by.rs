@@ -2,7 +2,7 @@
 
 use axum::extract::MatchedPath;
 
-use crate::limit::key::{Kind, LimitBy};
+use crate::limit::by::{Kind, LimitBy};
 use crate::limit::refusal::Keyless;
 
 impl LimitBy {

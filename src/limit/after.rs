@@ -48,16 +48,15 @@ impl<St: LimitStore, C: Clock> After<St, C> {
     pub(crate) fn finish<B: Body>(mut self, response: Response<B>) -> Response<RateLimitBody<B>> {
         let counting = self.settlement.take().and_then(|settlement| {
             let judged = self.gate.settings.settling.judge(ResponseHead::from(&response));
-            let has_changed = match judged {
-                Settled::Kept => false,
-                Settled::Refunded => settlement.refund(),
-                Settled::Cost(cost) => settlement.settle(cost),
-                Settled::AtTheEnd => return Some(Counting::new(settlement)),
-            };
-            if let Some(shown) = self.shown.as_mut().filter(|_| has_changed) {
+            match judged {
+                Settled::Kept | Settled::AtTheEnd => {}
+                Settled::Refunded => drop(settlement.refund()),
+                Settled::Cost(cost) => drop(settlement.settle(cost)),
+            }
+            if let Some(shown) = &mut self.shown {
                 settlement.look_again(&mut shown.verdict);
             }
-            None
+            (judged == Settled::AtTheEnd).then(|| Counting::new(settlement))
         });
         let (mut response, body) = response.into_parts();
         if let Some(Shown { charging, verdict, is_within }) = self.shown {

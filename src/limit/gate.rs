@@ -16,11 +16,12 @@ use crate::clock::Clock;
 use crate::head::RequestHead;
 use crate::limit::after::{After, Shown};
 use crate::limit::breaker::Breaker;
+use crate::limit::by::LimitBy;
 use crate::limit::costs::{Cost, Settling};
 use crate::limit::disclosure::Disclosure;
 use crate::limit::failure::StoreFailure;
 use crate::limit::headers::{RateLimitFields, Told};
-use crate::limit::key::{LimitBy, LimitKey};
+use crate::limit::key::LimitKey;
 use crate::limit::layer::RateLimitLayer;
 use crate::limit::memory::MemoryLimitStore;
 use crate::limit::no_key::NoKey;
@@ -80,6 +81,8 @@ pub(crate) struct Charging {
     /// Its own, if it has others than the layer's.
     pub(crate) quotas: Option<Arc<Quotas>>,
     pub(crate) cost: NonZeroU64,
+    /// When it is.
+    pub(crate) at: Ticks,
 }
 
 /// What a request asks, as far as it says itself.
@@ -122,6 +125,16 @@ impl<St, C> Gate<St, C> {
         is_so
     }
 
+    pub(crate) fn quotas<'a>(&'a self, charging: &'a Charging) -> &'a Quotas {
+        charging.quotas.as_deref().unwrap_or(&self.settings.quotas)
+    }
+
+    pub(crate) fn keyless<B>(&self, keyless: Keyless, request: &Request<B>) -> Response<Bytes> {
+        self.settings.disclosure.keyless(keyless, RequestHead::from(request))
+    }
+}
+
+impl<St: LimitStore, C: Clock> Gate<St, C> {
     /// The key of a request, its quotas and its cost.
     pub(crate) fn asked(&self, request: RequestHead<'_>) -> Asked {
         let Some(cost) = self.settings.cost.of(request) else { return Asked::Nothing };
@@ -145,19 +158,9 @@ impl<St, C> Gate<St, C> {
         };
         let quotas =
             self.settings.quotas_by.as_ref().and_then(|quotas| quotas(request)).map(Arc::new);
-        Asked::Charge(Charging { key, quotas, cost })
+        Asked::Charge(Charging { key, quotas, cost, at: self.now() })
     }
 
-    pub(crate) fn quotas<'a>(&'a self, charging: &'a Charging) -> &'a Quotas {
-        charging.quotas.as_deref().unwrap_or(&self.settings.quotas)
-    }
-
-    pub(crate) fn keyless<B>(&self, keyless: Keyless, request: &Request<B>) -> Response<Bytes> {
-        self.settings.disclosure.keyless(keyless, RequestHead::from(request))
-    }
-}
-
-impl<St: LimitStore, C: Clock> Gate<St, C> {
     pub(crate) fn now(&self) -> Ticks {
         self.clock.ticks()
     }
@@ -226,13 +229,24 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
                 Passage::Closed(Box::new(self.settings.disclosure.unavailable(head)))
             }
             StoreFailure::Local(local) => {
+                let charging = Charging { at: self.now(), ..charging };
                 let quotas = self.quotas(&charging);
-                let now = self.now();
-                match local.charge_now(charging.key, quotas, charging.cost, now) {
+                match local.charge_now(charging.key, quotas, charging.cost, charging.at) {
                     Some(verdict) => self.judge(charging, verdict, Against::Local, request),
                     None => Passage::Open(None),
                 }
             }
+        }
+    }
+
+    /// How a key stands, where that can be said at once.
+    pub(crate) fn peek_now(&self, charging: &Charging, against: Against) -> Option<Verdict> {
+        let Charging { key, cost, .. } = *charging;
+        let (quotas, now) = (self.quotas(charging), self.now());
+        match (against, self.store_failure()) {
+            (Against::Store, _) => self.store.peek_now(key, quotas, cost, now),
+            (Against::Local, StoreFailure::Local(local)) => local.peek_now(key, quotas, cost, now),
+            (Against::Local, _) => None,
         }
     }
 
@@ -300,8 +314,8 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
         verdict: Verdict,
         against: Against,
     ) -> Verdict {
-        // Others would pay for it where the number is shared.
-        let Some(penalty) = self.settings.penalty.filter(|_| !verdict.is_overflow) else {
+        // Others would pay for it where a number is shared.
+        let Some(penalty) = self.settings.penalty.filter(|_| verdict.shared == 0) else {
             return verdict;
         };
         let quotas = self.quotas(charging);
@@ -310,7 +324,8 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
             return verdict;
         }
         let verdict = verdict.with_debit(quotas, units);
-        Settlement::new(self.clone(), charging.clone(), verdict.clone(), against).debit(units);
-        verdict
+        let settlement = Settlement::new(self.clone(), charging.clone(), verdict, against);
+        settlement.penalize(units);
+        settlement.into_verdict()
     }
 }

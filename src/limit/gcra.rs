@@ -66,6 +66,15 @@ pub(crate) fn backlog(tat: Option<Tat>, now: Ticks) -> Span {
 /// So much was used that nobody has asked for. The key owes it, for [`DEBT_MAX`] or twice the time of its whole burst at most.
 pub(crate) fn debit(tat: Option<Tat>, now: Ticks, quota: &Quota, units: u64) -> Tat {
     let most = nanos(DEBT_MAX).max(quota.full.nanos.saturating_mul(2));
+    owing(tat, now, quota, units, most)
+}
+
+/// The same for having been refused, for twice the time of its whole burst at most.
+pub(crate) fn penalty(tat: Option<Tat>, now: Ticks, quota: &Quota, units: u64) -> Tat {
+    owing(tat, now, quota, units, quota.full.nanos.saturating_mul(2))
+}
+
+fn owing(tat: Option<Tat>, now: Ticks, quota: &Quota, units: u64, most: u64) -> Tat {
     let had = backlog(tat, now);
     let owed = quota.sum(had, quota.time_of(units));
     // What it owes already is not forgiven by the bound.
@@ -84,9 +93,8 @@ pub(crate) fn units_of(quota: &Quota, length: Span) -> u64 {
 /// How many units more a key can owe until it waits for two whole bursts.
 pub(crate) fn room_for_penalty(quota: &Quota, backlog: Span) -> u64 {
     let most = quota.full.nanos.saturating_mul(2);
-    let left = u128::from(most.saturating_sub(backlog.rounded_up_nanos()));
-    let units = left * u128::from(quota.amount()) / u128::from(quota.period.max(1));
-    u64::try_from(units).unwrap_or(u64::MAX)
+    let nanos = most.saturating_sub(backlog.rounded_up_nanos());
+    units_of(quota, Span { nanos, part: 0 })
 }
 
 /// So much was not used after all. A key never has more than its whole burst, whatever it is given back.

@@ -18,7 +18,7 @@ use crate::time::Ticks;
 /// A key takes 21 bytes for each of its quotas. Give it 48 bytes for each key that is active at the same time, and about one in two
 /// hundred finds its part of the table full; with 64, one in a thousand. Then the key leaves which is the next to have its whole burst again: first
 /// those that have it already, from which nothing is taken; else **what that key had used, less than its burst, is
-/// forgiven**. A key that has not one unit left never leaves before it has one. Where all keys of a part are such, a new one is
+/// forgiven**. A key that has not left as much as it was charged at once never leaves before it has. Where all keys of a part are such, a new one is
 /// charged to a number that all such share there, by the quota of one key: so **it may be refused too early, and none is ever admitted
 /// too often**.
 ///

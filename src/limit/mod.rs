@@ -20,7 +20,7 @@
 //!
 //! A [`Quota`] is so many units in a period, and so many at once. Units come back one by one and evenly (the generic cell rate algorithm), so that
 //! there is no window at whose border twice as much passes. What is admitted is the burst and the rate, and never one more: also with many
-//! threads, with rates that no whole number of nanoseconds makes, and with more keys than there is room for. Of several quotas on a key
+//! threads, and with rates that no whole number of nanoseconds makes. Of several quotas on a key
 //! the strictest decides, and all are charged or none.
 //!
 //! # By whom
@@ -60,8 +60,8 @@
 //!
 //! # What is kept
 //!
-//! 16 bytes for a key, a digest with a secret, and its numbers; never the address, the field or the user. [`MemoryLimitStore`] is a table of fixed
-//! size without a background thread; a store that several instances share implements [`LimitStore`], and [`StoreFailure`] says what
+//! A digest with a secret for a key, and its numbers; never the address, the field or the user. [`MemoryLimitStore`] is a table of fixed size
+//! without a background thread: where there are more keys than it has room for, one that has used little is forgiven what it has used; a store that several instances share implements [`LimitStore`], and [`StoreFailure`] says what
 //! happens while it fails.
 //!
 //! # What clients are told
@@ -78,6 +78,7 @@ mod after;
 mod answer;
 mod body;
 mod breaker;
+pub(crate) mod by;
 mod client;
 pub(crate) mod concurrency;
 mod costs;
@@ -106,6 +107,7 @@ mod table;
 pub(crate) mod verdict;
 
 pub use body::RateLimitBody;
+pub use by::LimitBy;
 pub use client::ClientAddress;
 pub use concurrency::{
     ConcurrencyHandle, ConcurrencyStats, KeyedConcurrency, KeyedConcurrencyBody,
@@ -116,7 +118,7 @@ pub use forwarded::ForwardedIn;
 pub use future::RateLimitFuture;
 pub use handle::LimitHandle;
 pub use headers::RateLimitFields;
-pub use key::{KeyParts, LimitBy, LimitKey};
+pub use key::{KeyParts, LimitKey};
 pub use layer::RateLimitLayer;
 pub use memory::{LimitStoreStats, MemoryLimitStore};
 pub use network::{Network, NetworkError, NetworkErrorKind};

@@ -1,9 +1,11 @@
 //! What a key may do: so much in a period, and so much at once.
 
-use std::convert::Infallible;
-use std::error::Error;
+mod error;
+
 use std::fmt;
 use std::time::Duration;
+
+pub use error::{QuotaError, QuotaErrorKind};
 
 /// So many units in a period, and so many at once.
 ///
@@ -127,7 +129,7 @@ impl Quota {
     pub const fn check(self) -> Result<Self, QuotaError> {
         match self.fault() {
             None => Ok(self),
-            Some(kind) => Err(QuotaError { kind }),
+            Some(kind) => Err(QuotaError::of(kind)),
         }
     }
 
@@ -161,7 +163,7 @@ impl Quota {
         let (parts, step) = quota.in_parts();
         let interval = Span { nanos: step / parts, part: step % parts };
         let full = Span::of(step as u128 * burst as u128, parts);
-        // Every step can be undone, so that no two quotas of one amount are alike; others need luck.
+        // Two quotas with one tag would have one number in a key: once in some 10^12 pairs.
         let tag = mixed(mixed(mixed(amount) ^ period) ^ burst);
         Self { cost_max: burst, parts, step, interval, full, tag, ..quota }
     }
@@ -258,13 +260,13 @@ impl Quotas {
                 continue;
             }
             let Some(place) = made.list.get_mut(made.count) else {
-                return Err(QuotaError { kind: QuotaErrorKind::TooMany });
+                return Err(QuotaError::of(QuotaErrorKind::TooMany));
             };
             *place = quota;
             made.count += 1;
         }
         match made.count {
-            0 => Err(QuotaError { kind: QuotaErrorKind::Empty }),
+            0 => Err(QuotaError::of(QuotaErrorKind::Empty)),
             _ => Ok(made),
         }
     }
@@ -299,72 +301,6 @@ impl<const N: usize> TryFrom<[Quota; N]> for Quotas {
 impl fmt::Debug for Quotas {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.as_slice()).finish()
-    }
-}
-
-/// Why a quota cannot be kept.
-///
-/// ```
-/// use tower_keep::limit::{Quota, QuotaErrorKind};
-///
-/// let error = Quota::per_second(10).burst(0).check().unwrap_err();
-/// assert_eq!(error.kind(), QuotaErrorKind::NoBurst);
-/// assert_eq!(error.to_string(), "a quota must have a burst of one or more");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QuotaError {
-    kind: QuotaErrorKind,
-}
-
-/// The kinds of quotas that cannot be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum QuotaErrorKind {
-    /// No units at all.
-    NoAmount,
-    /// No time.
-    NoPeriod,
-    /// None at once: nothing would ever be admitted.
-    NoBurst,
-    /// More than 16,384 units in a nanosecond.
-    AmountTooLarge,
-    /// A burst that takes more than [`Quota::REFILL_MAX`] to come back.
-    TooSlow,
-    /// More quotas than [`Quotas::MAX`].
-    TooMany,
-    /// No quota at all.
-    Empty,
-}
-
-impl QuotaError {
-    /// What is wrong with it.
-    pub fn kind(&self) -> QuotaErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Display for QuotaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            QuotaErrorKind::NoAmount => "a quota must have an amount of one or more",
-            QuotaErrorKind::NoPeriod => "a quota must have a period",
-            QuotaErrorKind::NoBurst => "a quota must have a burst of one or more",
-            QuotaErrorKind::AmountTooLarge => {
-                "a quota must not have more than 16384 units in a nanosecond"
-            }
-            QuotaErrorKind::TooSlow => "a burst of a quota must come back within 146 years",
-            QuotaErrorKind::TooMany => "a key may have four quotas at most",
-            QuotaErrorKind::Empty => "a key must have a quota",
-        })
-    }
-}
-
-impl Error for QuotaError {}
-
-/// Of quotas that are known to be kept.
-impl From<Infallible> for QuotaError {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

@@ -68,8 +68,8 @@ where
                 return RateLimitFuture::refusing(response);
             }
         };
-        let (quotas, now) = (gate.quotas(&charging), gate.now());
-        match gate.store.charge_now(charging.key, quotas, charging.cost, now) {
+        let quotas = gate.quotas(&charging);
+        match gate.store.charge_now(charging.key, quotas, charging.cost, charging.at) {
             Some(verdict) if gate.lets_through(&verdict) => {
                 RateLimitFuture::passing(&mut self.inner, request, None)
             }
@@ -120,14 +120,16 @@ impl<S, St: LimitStore, C: Clock> RateLimit<S, St, C> {
         S: Service<Request<ReqBody>> + Clone,
     {
         let gate = self.gate.clone();
-        let Some(way) = gate.shared.breaker.way(gate.now(), gate.settings.store_deadline) else {
+        let Some(way) = gate.shared.breaker.way(charging.at, gate.settings.store_deadline) else {
             let passage = gate.without_store(charging, &mut request);
             return self.go(passage, request);
         };
         let (store, charged) = (gate.store.clone(), charging.clone());
-        let (quotas, now) = (gate.quotas(&charging).clone(), gate.now());
+        let quotas = gate.quotas(&charging).clone();
         let verdict =
-            Box::pin(async move { store.charge(charged.key, &quotas, charged.cost, now).await });
+            Box::pin(
+                async move { store.charge(charged.key, &quotas, charged.cost, charged.at).await },
+            );
         let inner = self.give_up_place();
         let late = gate.clock.sleep(gate.settings.store_deadline);
         let attempt = Attempt::new(gate.shared.clone(), way);

@@ -12,7 +12,6 @@ use crate::limit::gate::{Against, Charging, Gate, Shared};
 use crate::limit::quota::Quotas;
 use crate::limit::store::{Adjustment, LimitStore};
 use crate::limit::verdict::Verdict;
-use crate::time::Ticks;
 
 /// The charge for a request, in its extensions: for a handler that learns only at the end what the request has really cost, such as the
 /// tokens of a model's answer. There with [`RateLimitLayer::settled_by_handler`](crate::limit::RateLimitLayer::settled_by_handler), also where
@@ -69,8 +68,8 @@ impl Charge {
         self.0.iter().filter(|charge| charge.refund()).count() > 0
     }
 
-    /// Counts what is used while it is, and settles when it is dropped: for a body that streams, whose last line is never reached when its
-    /// client goes away.
+    /// Counts what is used while it is, and settles by that: for a body that streams, whose last line is never reached when its client goes
+    /// away. One that is dropped before [`ChargeMeter::finish`] settles too, but gives nothing back of what was reserved.
     ///
     /// ```
     /// use axum::{Extension, body::Body};
@@ -78,11 +77,15 @@ impl Charge {
     /// use tower_keep::limit::Charge;
     ///
     /// async fn stream(Extension(charge): Extension<Charge>) -> Body {
-    ///     let mut meter = charge.meter();
     ///     let words = futures_util::stream::iter(["one ", "after ", "the other"]); // your model
-    ///     Body::from_stream(words.map(move |word| {
+    ///     let counted = (words, charge.meter());
+    ///     Body::from_stream(futures_util::stream::unfold(counted, async |(mut words, mut meter)| {
+    ///         let Some(word) = words.next().await else {
+    ///             meter.finish();
+    ///             return None;
+    ///         };
     ///         meter.add(1);
-    ///         Ok::<_, std::convert::Infallible>(word)
+    ///         Some((Ok::<_, std::convert::Infallible>(word), (words, meter)))
     ///     }))
     /// }
     /// # let _ = stream;
@@ -92,7 +95,7 @@ impl Charge {
     }
 }
 
-/// Settles a [`Charge`] by what was counted, when it is dropped; made by [`Charge::meter`].
+/// Counts what a request uses, and settles its [`Charge`] by it; made by [`Charge::meter`].
 #[derive(Debug)]
 pub struct ChargeMeter {
     charge: Charge,
@@ -105,6 +108,11 @@ impl ChargeMeter {
         self.used = self.used.saturating_add(units);
     }
 
+    /// All has come: the request has cost what was counted.
+    pub fn finish(self) {
+        self.charge.settle(self.used);
+    }
+
     /// The units that were counted.
     pub fn used(&self) -> u64 {
         self.used
@@ -113,7 +121,8 @@ impl ChargeMeter {
 
 impl Drop for ChargeMeter {
     fn drop(&mut self) {
-        self.charge.settle(self.used);
+        // It broke off, which is not given back.
+        self.charge.settle(self.used.max(self.charge.cost()));
     }
 }
 
@@ -133,9 +142,8 @@ pub(crate) trait Settles: Send + Sync {
 pub(crate) struct Settlement<St, C> {
     gate: Arc<Gate<St, C>>,
     charging: Charging,
-    /// How the quotas stood behind the charge, and when.
+    /// How the quotas stood behind the charge.
     verdict: Verdict,
-    charged_at: Ticks,
     against: Against,
     is_done: AtomicBool,
 }
@@ -147,32 +155,32 @@ impl<St: LimitStore, C: Clock> Settlement<St, C> {
         verdict: Verdict,
         against: Against,
     ) -> Self {
-        let (charged_at, is_done) = (gate.now(), AtomicBool::new(false));
-        Self { gate, charging, verdict, charged_at, against, is_done }
+        Self { gate, charging, verdict, against, is_done: AtomicBool::new(false) }
     }
 
-    /// How the quotas stand now, where the store can say it at once.
+    pub(crate) fn into_verdict(self) -> Verdict {
+        self.verdict
+    }
+
+    /// How the quotas stand now, if it was settled and where it can be said at once.
     pub(crate) fn look_again(&self, verdict: &mut Verdict) {
-        let Charging { key, cost, .. } = self.charging;
-        let (quotas, now) = (self.gate.quotas(&self.charging), self.gate.now());
-        let is_there = self.against == Against::Store;
-        let standing = self.gate.store.peek_now(key, quotas, cost, now).filter(|_| is_there);
-        if let Some(Verdict { backlogs, .. }) = standing {
+        if !self.is_done.load(Ordering::Acquire) {
+            return;
+        }
+        if let Some(Verdict { backlogs, .. }) = self.gate.peek_now(&self.charging, self.against) {
             verdict.backlogs = backlogs;
         }
     }
 
-    /// Gives so many units back to each quota, but not what has come back by itself since: or who is given back late would have more than a
-    /// burst at once. From a number that others share nothing is given back.
+    /// Gives so many units back to each quota, but not what has come back by itself since: or who is given back late would have a second
+    /// burst at once. (Where charges before it were given back meanwhile, it has come back earlier than that, and up to as much as they were is
+    /// given too much.) To a number that others share nothing is given back.
     fn give_back(&self, units: u64) {
-        if self.verdict.is_overflow {
-            return;
-        }
         let quotas = self.gate.quotas(&self.charging);
-        let since = self.gate.now().since(self.charged_at);
-        for standing in self.verdict.standings(quotas) {
+        let since = self.gate.now().since(self.charging.at);
+        for (index, standing) in self.verdict.standings(quotas).enumerate() {
             let units = units.min(standing.units_ahead(since));
-            if units > 0 {
+            if units > 0 && !self.verdict.is_shared(index) {
                 let quotas = Some(Arc::new(Quotas::one(*standing.quota())));
                 let charging = Charging { quotas, ..self.charging.clone() };
                 self.adjust(&charging, Adjustment::Refund(units));
@@ -184,8 +192,8 @@ impl<St: LimitStore, C: Clock> Settlement<St, C> {
         !self.is_done.swap(true, Ordering::AcqRel)
     }
 
-    pub(crate) fn debit(&self, units: u64) {
-        self.adjust(&self.charging, Adjustment::Debit(units));
+    pub(crate) fn penalize(&self, units: u64) {
+        self.adjust(&self.charging, Adjustment::Penalty(units));
     }
 
     /// At once where the store can, and else behind the request.
@@ -221,7 +229,7 @@ impl<St: LimitStore, C: Clock> Settles for Settlement<St, C> {
             let charged = self.cost();
             match cost.checked_sub(charged) {
                 Some(0) => {}
-                Some(more) => self.debit(more),
+                Some(more) => self.adjust(&self.charging, Adjustment::Debit(more)),
                 None if self.gate.settings.settling.refunds_unused => {
                     self.give_back(charged - cost);
                 }

@@ -30,7 +30,7 @@ pub trait LimitStore: Send + Sync + 'static {
         now: Ticks,
     ) -> impl Future<Output = Result<Verdict, StoreError>> + Send;
 
-    /// What [`LimitStore::charge`] would say, without charging.
+    /// What [`LimitStore::charge`] would say, without charging: so the quotas stand as they do, also where it would be admitted.
     ///
     /// # Errors
     /// When it is not known.
@@ -96,6 +96,8 @@ pub trait LimitStore: Send + Sync + 'static {
 pub enum Adjustment {
     /// So many units more were used.
     Debit(u64),
+    /// So many units more, for having been refused; but never so many that the key waits for longer than two whole bursts.
+    Penalty(u64),
     /// So many units were not used.
     Refund(u64),
 }

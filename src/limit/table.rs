@@ -1,4 +1,4 @@
-//! A table of fixed size from keys to their numbers. It does not grow, and asks for memory once.
+//! A table of fixed size from keys to their numbers. It does not grow, and asks for memory when it is made.
 //!
 //! A key may lie in one set only, which its digest chooses. A set has a version that is odd while somebody writes to it. Who is refused
 //! has only read, and compares the version before with the one behind; who is admitted takes the set by that same version, so that what
@@ -10,7 +10,7 @@ mod set;
 mod tests;
 mod tolerance;
 
-use crate::limit::gcra::{Decision, Tat, backlog, debit, gcra, refund};
+use crate::limit::gcra::{Decision, Tat, backlog, debit, gcra, penalty, refund};
 use crate::limit::key::LimitKey;
 use crate::limit::quota::{Quota, Quotas, Span};
 use crate::limit::store::Adjustment;
@@ -56,9 +56,10 @@ impl<const WAYS: usize> Table<WAYS> {
 
     /// Charges the key by all of its quotas, or by none.
     pub(crate) fn charge(&self, key: LimitKey, quotas: &Quotas, cost: u64, now: Ticks) -> Verdict {
-        let Some((set, overflow)) = self.set_of(key) else { return nothing() };
+        let Some(home) = self.home_of(key) else { return nothing() };
+        let Home { set, overflow } = home;
         if let [quota] = quotas.as_slice() {
-            return self.charge_one(set, overflow, key, quota, cost, now);
+            return self.charge_one(home, key, quota, cost, now);
         }
         let mut relax = Relax::default();
         loop {
@@ -74,15 +75,7 @@ impl<const WAYS: usize> Table<WAYS> {
                 }
             } else if set.take(version) {
                 for ((quota, found), tat) in quotas.as_slice().iter().zip(&found).zip(next) {
-                    self.put(
-                        set,
-                        overflow,
-                        Name::of(key, quota),
-                        quota,
-                        (found.spot, tat),
-                        cost,
-                        now,
-                    );
+                    self.put(home, Name::of(key, quota), quota, (found.spot, tat), Some(cost), now);
                 }
                 set.release(version);
                 return verdict;
@@ -94,8 +87,7 @@ impl<const WAYS: usize> Table<WAYS> {
     /// The same for one quota alone, which most keys have: without lists.
     fn charge_one(
         &self,
-        set: &Set<WAYS>,
-        overflow: &Overflow,
+        home @ Home { set, overflow }: Home<'_, WAYS>,
         key: LimitKey,
         quota: &Quota,
         cost: u64,
@@ -109,14 +101,14 @@ impl<const WAYS: usize> Table<WAYS> {
                     Some((index, slot)) => Found { spot: Spot::Held(index), tat: Some(slot.tat()) },
                     None => set.find_one(quota, now, overflow),
                 };
-                let is_overflow = found.spot == Spot::Overflow;
+                let is_shared = found.spot == Spot::Overflow;
                 match gcra(found.tat, now, quota, cost) {
                     Decision::Admitted(tat) => {
                         if set.take(version) {
-                            self.put(set, overflow, name, quota, (found.spot, tat), cost, now);
+                            self.put(home, name, quota, (found.spot, tat), Some(cost), now);
                             set.release(version);
                             let backlog = backlog(Some(tat), now);
-                            return Verdict::of_one(Outcome::Admitted, backlog, is_overflow);
+                            return Verdict::of_one(Outcome::Admitted, backlog, is_shared);
                         }
                     }
                     refused => {
@@ -125,7 +117,7 @@ impl<const WAYS: usize> Table<WAYS> {
                                 Decision::Never => Outcome::Never,
                                 _ => Outcome::Refused,
                             };
-                            return Verdict::of_one(outcome, backlog(found.tat, now), is_overflow);
+                            return Verdict::of_one(outcome, backlog(found.tat, now), is_shared);
                         }
                     }
                 }
@@ -136,7 +128,8 @@ impl<const WAYS: usize> Table<WAYS> {
 
     /// What a charge would say.
     pub(crate) fn peek(&self, key: LimitKey, quotas: &Quotas, cost: u64, now: Ticks) -> Verdict {
-        let Some((set, overflow)) = self.set_of(key) else { return nothing() };
+        let Some(home) = self.home_of(key) else { return nothing() };
+        let Home { set, overflow } = home;
         let mut relax = Relax::default();
         loop {
             if let Some(version) = set.version() {
@@ -153,7 +146,8 @@ impl<const WAYS: usize> Table<WAYS> {
 
     /// Charges beyond what is left, or gives back.
     pub(crate) fn adjust(&self, key: LimitKey, quotas: &Quotas, by: Adjustment, now: Ticks) {
-        let Some((set, overflow)) = self.set_of(key) else { return };
+        let Some(home) = self.home_of(key) else { return };
+        let Home { set, overflow } = home;
         let mut relax = Relax::default();
         let version = loop {
             match set.version().filter(|version| set.take(*version)) {
@@ -171,26 +165,27 @@ impl<const WAYS: usize> Table<WAYS> {
                     Tat(debit(tat, now, quota, units).0.min(most))
                 }
                 (Adjustment::Debit(units), Found { tat, .. }) => debit(tat, now, quota, units),
+                // Others would pay for it.
+                (Adjustment::Penalty(_), Found { spot: Spot::Overflow, .. }) => continue,
+                (Adjustment::Penalty(units), Found { tat, .. }) => penalty(tat, now, quota, units),
                 (Adjustment::Refund(units), Found { spot: Spot::Held(_), tat: Some(tat) }) => {
                     refund(tat, now, quota, units)
                 }
                 // Nobody knows any more what there was, or others have used it too.
                 (Adjustment::Refund(_), _) => continue,
             };
-            self.put(set, overflow, Name::of(key, quota), quota, (found.spot, tat), 1, now);
+            self.put(home, Name::of(key, quota), quota, (found.spot, tat), None, now);
         }
         set.release(version);
     }
 
-    #[allow(clippy::too_many_arguments, reason = "all of a slot")]
     fn put(
         &self,
-        set: &Set<WAYS>,
-        overflow: &Overflow,
+        Home { set, overflow }: Home<'_, WAYS>,
         name: Name,
         quota: &Quota,
         (spot, tat): (Spot, Tat),
-        cost: u64,
+        cost: Option<u64>,
         now: Ticks,
     ) {
         let index = match spot {
@@ -206,10 +201,10 @@ impl<const WAYS: usize> Table<WAYS> {
         };
         let Some(slot) = set.slots.get(index) else { return };
         let is_in_use = slot.is_in_use(now);
-        let tolerance = Tolerance::of(quota, cost);
+        let tolerance = Tolerance::of(quota, cost.unwrap_or(1));
         let tolerance = match spot {
-            // The largest cost counts, until the key has its whole burst again.
-            Spot::Held(_) if is_in_use => tolerance.min(slot.tolerance()),
+            // The largest cost counts, until the key is charged when it has its whole burst again.
+            Spot::Held(_) if is_in_use || cost.is_none() => tolerance.min(slot.tolerance()),
             Spot::Held(_) => tolerance,
             _ => {
                 self.forgiven.fetch_add(u64::from(is_in_use), Ordering::Relaxed);
@@ -219,13 +214,27 @@ impl<const WAYS: usize> Table<WAYS> {
         slot.put(name, tat, tolerance);
     }
 
-    /// The key's set.
-    fn set_of(&self, key: LimitKey) -> Option<(&Set<WAYS>, &Overflow)> {
+    fn home_of(&self, key: LimitKey) -> Option<Home<'_, WAYS>> {
         let (_, high) = key.halves();
         let index = (((high >> 32) * self.sets.len() as u64) >> 32) as usize;
-        self.sets.get(index).zip(self.overflows.get(index))
+        let (set, overflow) = self.sets.get(index).zip(self.overflows.get(index))?;
+        Some(Home { set, overflow })
     }
 }
+
+/// Where the numbers of a key may lie, and what it shares if there is no room.
+struct Home<'a, const WAYS: usize> {
+    set: &'a Set<WAYS>,
+    overflow: &'a Overflow,
+}
+
+impl<const WAYS: usize> Clone for Home<'_, WAYS> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<const WAYS: usize> Copy for Home<'_, WAYS> {}
 
 /// What each quota says, and when the key has its whole burst again by each.
 fn decide(
@@ -236,9 +245,10 @@ fn decide(
 ) -> (Verdict, [Tat; Quotas::MAX]) {
     let mut next = [Tat::default(); Quotas::MAX];
     let mut outcome = Outcome::Admitted;
-    let mut is_overflow = false;
-    for ((quota, found), next) in quotas.as_slice().iter().zip(found).zip(&mut next) {
-        is_overflow |= found.spot == Spot::Overflow;
+    let mut shared = 0;
+    let each = quotas.as_slice().iter().zip(found).zip(&mut next);
+    for (index, ((quota, found), next)) in each.enumerate() {
+        shared |= u8::from(found.spot == Spot::Overflow) << index;
         match gcra(found.tat, now, quota, cost) {
             Decision::Admitted(tat) => *next = tat,
             Decision::Refused if outcome == Outcome::Admitted => outcome = Outcome::Refused,
@@ -250,7 +260,7 @@ fn decide(
         Outcome::Admitted => next.map(|tat| backlog(Some(tat), now)),
         _ => found.map(|found| backlog(found.tat, now)),
     };
-    (Verdict { outcome, backlogs, is_overflow }, next)
+    (Verdict { outcome, backlogs, shared }, next)
 }
 
 /// There is no set: it never comes to this.

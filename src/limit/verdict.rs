@@ -26,8 +26,8 @@ pub struct Verdict {
     pub(crate) outcome: Outcome,
     /// One for each quota; after the charge, if it was admitted.
     pub(crate) backlogs: [Span; Quotas::MAX],
-    /// Not by the key's own numbers, but by those that all keys without room share.
-    pub(crate) is_overflow: bool,
+    /// By which quotas not the key's own number was asked, but one that all keys without room share: a bit for each, the first in the lowest.
+    pub(crate) shared: u8,
 }
 
 /// The answer to a charge.
@@ -44,21 +44,26 @@ pub enum Outcome {
 
 impl Verdict {
     /// An outcome, and for each quota how long it takes until the key has its whole burst again: after the charge if it was admitted,
-    /// and as it stands if not. Of more than [`Quotas::MAX`] the rest is left out.
+    /// and as it stands if not, or if it was only asked. Of more than [`Quotas::MAX`] the rest is left out.
     pub fn new(outcome: Outcome, refills: impl IntoIterator<Item = Duration>) -> Self {
         let mut backlogs = [Span::default(); Quotas::MAX];
         for (backlog, refill) in backlogs.iter_mut().zip(refills) {
             let nanos = u64::try_from(refill.as_nanos()).unwrap_or(u64::MAX);
             *backlog = Span { nanos, part: 0 };
         }
-        Self { outcome, backlogs, is_overflow: false }
+        Self { outcome, backlogs, shared: 0 }
     }
 
     /// Of a key with one quota.
     #[inline]
-    pub(crate) fn of_one(outcome: Outcome, backlog: Span, is_overflow: bool) -> Self {
+    pub(crate) fn of_one(outcome: Outcome, backlog: Span, is_shared: bool) -> Self {
         let none = Span::default();
-        Self { outcome, backlogs: [backlog, none, none, none], is_overflow }
+        Self { outcome, backlogs: [backlog, none, none, none], shared: u8::from(is_shared) }
+    }
+
+    /// Whether a quota was asked by a number that others share.
+    pub(crate) fn is_shared(&self, quota: usize) -> bool {
+        self.shared >> quota & 1 == 1
     }
 
     /// Whether it was admitted, and if not, whether it ever is.

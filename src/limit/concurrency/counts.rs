@@ -186,7 +186,7 @@ const ROOM_MIN: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::key::LimitBy;
+    use crate::limit::by::LimitBy;
 
     fn key(number: u64) -> LimitKey {
         let by = LimitBy::with(move |_, parts| {

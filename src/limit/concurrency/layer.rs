@@ -7,9 +7,9 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use crate::entropy;
+use crate::limit::by::LimitBy;
 use crate::limit::concurrency::counts::{Bounds, ConcurrencyStats, Counts};
 use crate::limit::concurrency::service::{Gate, KeyedConcurrency};
-use crate::limit::key::LimitBy;
 use crate::limit::no_key::NoKey;
 
 /// Lets so many requests of a key be in flight at once, and refuses those beyond.

@@ -9,10 +9,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::head::RequestHead;
+use crate::limit::by::LimitBy;
 use crate::limit::concurrency::body::KeyedConcurrencyBody;
 use crate::limit::concurrency::counts::{Bounds, Counts, Permit, Taken};
 use crate::limit::concurrency::future::KeyedConcurrencyFuture;
-use crate::limit::key::LimitBy;
 use crate::limit::no_key::NoKey;
 use crate::limit::refusal::LimitRefusal;
 

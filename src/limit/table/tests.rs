@@ -46,7 +46,7 @@ fn left<const WAYS: usize>(table: &Table<WAYS>, n: u64, quotas: &Quotas, now: Ti
 /// Nearest: from outside one sees only that it is quick. That it asks for no memory stands in `tests/allocations.rs`.
 #[test]
 fn r10_who_is_refused_writes_nothing_that_others_share() {
-    let (table, quotas) = (Table::<15>::new(1), quotas([Quota::per_second(3), Quota::per_day(9)]));
+    let (table, quotas) = (Table::<7>::new(1), quotas([Quota::per_second(3), Quota::per_day(9)]));
     assert_eq!(charged(&table, 0, &quotas, 9, at(0)), 3);
     let versions = || -> Vec<_> { table.sets.iter().map(|set| set.version()).collect() };
     let before = versions();
@@ -111,9 +111,9 @@ fn a_key_that_lacks_less_than_a_nanosecond_keeps_its_place() {
     let now = |nanos: u64| Ticks::from_nanos(1_000 + nanos);
     assert_eq!(charged(&table, 0, &quotas, 2, now(0)), 2);
     // A unit comes back in 3 1/3 ns.
-    assert!(table.charge(key(1), &quotas, 1, now(3)).is_overflow);
+    assert!(table.charge(key(1), &quotas, 1, now(3)).is_shared(0));
     assert_eq!(charged(&table, 0, &quotas, 1, now(3)), 0);
-    assert!(!table.charge(key(2), &quotas, 1, now(4)).is_overflow);
+    assert!(!table.charge(key(2), &quotas, 1, now(4)).is_shared(0));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn newcomers_that_find_no_place_have_the_quota_of_one_key_together() {
     let many = |now| (2..50).map(|n| charged(&table, n, &quotas, 1, now)).sum::<u64>();
     assert_eq!(many(at(0)), 4);
     assert_eq!(table.overflowed(), 4);
-    assert!(table.peek(key(60), &quotas, 1, at(0)).is_overflow);
+    assert!(table.peek(key(60), &quotas, 1, at(0)).is_shared(0));
     assert_eq!(many(at(249)), 0);
     let wait = table.peek(key(60), &quotas, 1, at(100)).retry_after(&quotas, 1);
     assert_eq!(wait, Some(Duration::from_millis(150)));
@@ -204,7 +204,7 @@ fn a_slow_quota_without_a_place_does_not_hold_up_a_quick_one() {
 
 #[test]
 fn all_quotas_of_a_key_are_charged_or_none() {
-    let table = Table::<15>::new(1);
+    let table = Table::<7>::new(1);
     let both = quotas([Quota::per_second(10).burst(5), Quota::per_day(3)]);
     assert_eq!(charged(&table, 0, &both, 9, at(0)), 3);
     assert_eq!(left(&table, 0, &both, at(0)), [2, 0]);
@@ -257,8 +257,47 @@ fn units_are_given_back_to_who_still_has_the_number_they_were_taken_from() {
 }
 
 #[test]
+fn a_penalty_is_never_more_than_two_bursts_however_many_there_are() {
+    let (table, quotas) = (Table::<7>::new(1), quotas([Quota::per_second(1).burst(10)]));
+    assert_eq!(charged(&table, 0, &quotas, 99, at(0)), 10);
+    for _ in 0..50 {
+        table.adjust(key(0), &quotas, Adjustment::Penalty(10), at(0));
+    }
+    let wait = table.peek(key(0), &quotas, 1, at(0)).retry_after(&quotas, 1);
+    assert_eq!(wait, Some(Duration::from_secs(11)), "twenty seconds, of which nine may be left");
+    // What is owed beyond that is not forgiven by it.
+    table.adjust(key(0), &quotas, Adjustment::Debit(90), at(0));
+    table.adjust(key(0), &quotas, Adjustment::Penalty(10), at(0));
+    let wait = table.peek(key(0), &quotas, 1, at(0)).retry_after(&quotas, 1);
+    assert_eq!(wait, Some(Duration::from_secs(101)));
+}
+
+/// One quota of two has found a place, the other has not: what is given back goes to the first.
+#[test]
+fn a_quota_that_has_a_place_is_known_from_one_that_shares() {
+    let (quick, slow) = (Quota::per_second(10), Quota::per_day(1_000));
+    let table = Table::<2>::new(1);
+    assert_eq!(charged(&table, 0, &quotas([Quota::per_day(3)]), 9, at(0)), 3);
+    let verdict = table.charge(key(1), &quotas([slow, quick]), 1, at(0));
+    assert_eq!((verdict.is_shared(0), verdict.is_shared(1)), (false, true));
+}
+
+#[test]
+fn what_is_put_right_does_not_let_a_key_count_as_free() {
+    let (table, one) = (Table::<1>::new(1), quotas([Quota::per_second(1).burst(10)]));
+    assert_eq!(table.charge(key(0), &one, 10, at(0)).outcome, Outcome::Admitted);
+    // It has its whole burst again, and owes eight then: every one of its requests is refused.
+    table.adjust(key(0), &one, Adjustment::Debit(8), at(10_000));
+    assert_eq!(table.charge(key(0), &one, 10, at(10_000)).outcome, Outcome::Refused);
+    for n in 1..50 {
+        table.charge(key(n), &one, 1, at(10_000));
+    }
+    assert_eq!(left(&table, 0, &one, at(10_000)), [2]);
+}
+
+#[test]
 fn a_peek_says_what_a_charge_would_and_changes_nothing() {
-    let (table, quotas) = (Table::<15>::new(1), quotas([Quota::per_second(4)]));
+    let (table, quotas) = (Table::<7>::new(1), quotas([Quota::per_second(4)]));
     for n in 0..40 {
         let (peeked, again) = (
             table.peek(key(n % 7), &quotas, 1 + n % 3, at(n)),

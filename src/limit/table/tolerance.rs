@@ -2,7 +2,7 @@
 
 use crate::limit::quota::Quota;
 
-/// How far off a key may have its whole burst and still be admitted what it was charged last, in ten bits: six for the exponent and four for the rest. It is
+/// How far off a key may have its whole burst and still be admitted the most that it was charged at once, in ten bits: six for the exponent and four for the rest. It is
 /// rounded down by less than a sixteenth, so that a key may count as throttled a little longer than it is, and never shorter.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tolerance(pub(super) u16);

@@ -94,7 +94,7 @@ async fn wrong_flags_about_rates_exit_2_and_are_named() {
         (&["--rate=1.5/s"], "--rate: \"1.5/s\""),
         (&["--rate=100/second"], "N/s, N/m, N/h or N/d"),
         (&["--rate=0/s"], "an amount of one or more"),
-        (&["--rate=281474976710656/s"], "less than 2^48"),
+        (&["--rate=281474976710656/s"], "more than 16384 units"),
         (&["--rate=99999999999999999999/s"], "--rate: "),
         (&[rate, "--rate=1/m"], "--rate is given twice"),
         (&[rate, "--burst=0"], "--burst: a quota must have a burst of one or more"),

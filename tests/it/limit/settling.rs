@@ -348,6 +348,39 @@ fn a_meter_settles_by_what_was_counted_when_it_is_dropped() {
     assert_eq!(left(&limited), 75);
 }
 
+/// R19: else whoever resets his stream before its first word is charged nothing.
+#[test]
+fn r19_a_meter_that_breaks_off_gives_nothing_back_and_one_that_is_finished_does() {
+    for (is_finished, expected) in [(false, 90), (true, 97)] {
+        let limited = reserving(
+            |layer| layer.settled_by_handler().refund_unused(),
+            move |request, _| {
+                let mut meter = request.extensions().get::<Charge>().unwrap().clone().meter();
+                meter.add(3);
+                if is_finished {
+                    meter.finish();
+                }
+                response(&[], "")
+            },
+        );
+        limited.send(get());
+        assert_eq!(left(&limited), expected);
+    }
+}
+
+#[test]
+fn the_fields_tell_what_the_handler_has_settled() {
+    use tower_keep::limit::RateLimitFields;
+    let limited = reserving(
+        |layer| layer.settled_by_handler().fields(RateLimitFields::Legacy),
+        |request, _| {
+            assert!(request.extensions().get::<Charge>().unwrap().settle(40));
+            response(&[], "")
+        },
+    );
+    assert_eq!(limited.send(get()).field("x-ratelimit-remaining"), Some("60"));
+}
+
 #[test]
 fn the_fields_tell_how_it_stands_after_what_was_given_back() {
     use tower_keep::limit::RateLimitFields;

@@ -48,7 +48,7 @@ fn r09_threads_on_one_key_are_admitted_exactly_what_there_is() {
         (Quota::per_second(7_919), 7_919 + 79_190),
     ] {
         let quotas = quotas([quota]);
-        assert_eq!(threads(&Table::<15>::new(8), 1, &quotas), [expected], "{quota:?}");
+        assert_eq!(threads(&Table::<7>::new(8), 1, &quotas), [expected], "{quota:?}");
     }
 }
 
@@ -59,7 +59,7 @@ fn r09_threads_on_several_keys_of_one_set_are_admitted_exactly_what_there_is() {
     assert_eq!(threads(&Table::<4>::new(1), 4, &one), [309; 4]);
     // The first is used up soon each time, the second in the end.
     let both = quotas([Quota::per_second(100), Quota::per_second(50).burst(200)]);
-    assert_eq!(threads(&Table::<15>::new(1), 4, &both), [700; 4]);
+    assert_eq!(threads(&Table::<8>::new(1), 4, &both), [700; 4]);
 }
 
 /// Nearest: R09 at the table, with tasks that all ask at the same moment.
@@ -70,7 +70,7 @@ async fn r09_tasks_on_one_key_are_admitted_exactly_what_there_is() {
         (Quota::per_second(30), 30 + 300),
         (Quota::per_second(7).burst(3), 3 + 70),
     ] {
-        let (table, quotas) = (Arc::new(Table::<15>::new(1)), Arc::new(quotas([quota])));
+        let (table, quotas) = (Arc::new(Table::<7>::new(1)), Arc::new(quotas([quota])));
         let together = Arc::new(tokio::sync::Barrier::new(MANY));
         let tasks: Vec<_> = (0..MANY)
             .map(|_| {
