@@ -30,9 +30,9 @@ pub enum QuotaErrorKind {
     NoBurst,
     /// More than 16,384 units in a nanosecond.
     AmountTooLarge,
-    /// A burst that takes more than [`Quota::REFILL_MAX`] to come back.
+    /// A burst that takes more than [`Quota::REFILL_MAX`](crate::limit::Quota::REFILL_MAX) to come back.
     TooSlow,
-    /// More quotas than [`Quotas::MAX`].
+    /// More quotas than [`Quotas::MAX`](crate::limit::Quotas::MAX).
     TooMany,
     /// No quota at all.
     Empty,
