@@ -63,7 +63,7 @@ impl Gate {
 
 impl<S, ReqBody, B> Service<Request<ReqBody>> for KeyedConcurrency<S>
 where
-    S: Service<Request<ReqBody>, Response = Response<B>>,
+    S: Service<Request<ReqBody>, Response = Response<B>> + Clone,
     B: Body,
 {
     type Response = Response<KeyedConcurrencyBody<B>>;
@@ -78,7 +78,11 @@ where
         let head = RequestHead::from(&request);
         match self.gate.enter(head) {
             Ok(permit) => KeyedConcurrencyFuture::passing(permit, self.inner.call(request)),
-            Err(refusal) => KeyedConcurrencyFuture::refusing(refusal.response(head)),
+            Err(refusal) => {
+                // The one that was made ready gives its place back, since it is not called.
+                self.inner = self.inner.clone();
+                KeyedConcurrencyFuture::refusing(refusal.response(head))
+            }
         }
     }
 }

@@ -76,6 +76,25 @@ fn a_router_takes_the_layer_as_it_is() {
     is_layer(&tower::ServiceBuilder::new().layer(layer()).layer(layer()).into_inner());
 }
 
+#[tokio::test]
+async fn c06_who_is_one_too_many_at_once_gives_up_the_place_that_was_made_ready() {
+    use std::num::NonZeroU32;
+    use tower::limit::ConcurrencyLimitLayer;
+    use tower_keep::limit::KeyedConcurrencyLayer;
+    let inner = service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::from("until it is read")))
+    });
+    let inner = ConcurrencyLimitLayer::new(2).layer(inner);
+    let mut one =
+        KeyedConcurrencyLayer::new(NonZeroU32::MIN, LimitBy::everyone()).layer(inner.clone());
+    let held = one.ready().await.unwrap().call(request("GET", "/", &[])).await.unwrap();
+    let refused = one.ready().await.unwrap().call(request("GET", "/", &[])).await.unwrap();
+    assert_eq!((held.status().as_u16(), refused.status().as_u16()), (200, 429));
+    // tower's own gives its permit back at the head, and the refused one has no place: there are two.
+    let (mut other, mut another) = (inner.clone(), inner.clone());
+    assert!(other.ready().now_or_never().is_some() && another.ready().now_or_never().is_some());
+}
+
 /// As of a `ConcurrencyLimit`: whoever is found ready and not called must not keep the place.
 #[tokio::test]
 async fn c06_who_is_refused_gives_up_the_place_that_was_made_ready() {
