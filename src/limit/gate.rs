@@ -307,7 +307,7 @@ impl<St: LimitStore, C: Clock> Gate<St, C> {
     }
 
     /// Charges for having been refused, but never so that the key waits longer than for two bursts. What the client is told follows from
-    /// how the key stands then: whoever comes when he was told to is admitted.
+    /// how the key stands then: whoever comes when he was told to is admitted, if nobody of the same key was refused at the same moment.
     fn penalize(
         self: &Arc<Self>,
         charging: &Charging,

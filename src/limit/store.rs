@@ -16,7 +16,28 @@ use crate::time::Ticks;
 /// several processes takes its own time, not the one that it is given: clocks of machines differ. What it keeps of a key may be
 /// forgotten when the key has its whole burst again, and not before.
 ///
-/// [`MemoryLimitStore`](crate::limit::MemoryLimitStore) is the one in this process.
+/// [`MemoryLimitStore`](crate::limit::MemoryLimitStore) is the one in this process. One of your own, here with that one in place of a server:
+///
+/// ```
+/// use std::num::NonZeroU64;
+/// use tower_keep::limit::{Adjustment, LimitKey, LimitStore, MemoryLimitStore, Quotas, Verdict};
+/// use tower_keep::store::StoreError;
+/// use tower_keep::time::Ticks;
+///
+/// struct Remote(MemoryLimitStore);
+///
+/// impl LimitStore for Remote {
+///     async fn charge(&self, key: LimitKey, quotas: &Quotas, cost: NonZeroU64, now: Ticks) -> Result<Verdict, StoreError> {
+///         self.0.charge(key, quotas, cost, now).await
+///     }
+///     async fn peek(&self, key: LimitKey, quotas: &Quotas, cost: NonZeroU64, now: Ticks) -> Result<Verdict, StoreError> {
+///         self.0.peek(key, quotas, cost, now).await
+///     }
+///     async fn adjust(&self, key: LimitKey, quotas: &Quotas, by: Adjustment, now: Ticks) -> Result<(), StoreError> {
+///         self.0.adjust(key, quotas, by, now).await
+///     }
+/// }
+/// ```
 pub trait LimitStore: Send + Sync + 'static {
     /// Charges the key by all of its quotas if each of them admits so much, and by none if not.
     ///
