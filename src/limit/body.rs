@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::frames::{Polled, poll_owned};
+use crate::frames::{Polled, poll_owned, poll_words};
 use crate::limit::settling::Settles;
 
 pin_project! {
@@ -97,10 +97,7 @@ impl<B: Body> Body for RateLimitBody<B> {
                 }
                 polled
             }
-            StateProj::Refusing { words } => Poll::Ready(match std::mem::take(words) {
-                words if words.is_empty() => None,
-                words => Some(Ok(Frame::data(words))),
-            }),
+            StateProj::Refusing { words } => poll_words(words),
         }
     }
 
